@@ -1,0 +1,54 @@
+"""The adapter object: schemes, and how an endpoint becomes a source or a target."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastload.adapter import Endpoint
+    from fastload_postgres.source import PostgresSource
+    from fastload_postgres.target import PostgresTarget
+
+
+class PostgresAdapter:
+    """Makes PostgreSQL sources and targets."""
+
+    schemes = ("postgresql",)
+
+    def accepts(self, client: object) -> bool:
+        """Say whether this is an asyncpg pool."""
+        asyncpg = sys.modules.get("asyncpg")
+        return asyncpg is not None and isinstance(client, asyncpg.Pool)
+
+    @asynccontextmanager
+    async def source(
+        self, endpoint: Endpoint, *, connections: int
+    ) -> AsyncIterator[PostgresSource]:
+        """Connect to read."""
+        from fastload_postgres.connection import open_sessions
+        from fastload_postgres.source import PostgresSource, identify
+
+        async with open_sessions(endpoint, side="source", limit=connections + 1) as sessions:
+            async with sessions.lend() as connection:
+                identity = await identify(connection)
+            yield PostgresSource(sessions, identity)
+
+    @asynccontextmanager
+    async def target(
+        self, endpoint: Endpoint, *, connections: int
+    ) -> AsyncIterator[PostgresTarget]:
+        """Connect to write."""
+        from fastload_postgres.connection import open_sessions
+        from fastload_postgres.source import identify
+        from fastload_postgres.target import PostgresTarget
+
+        async with open_sessions(endpoint, side="target", limit=connections + 1) as sessions:
+            async with sessions.lend() as connection:
+                identity = await identify(connection)
+            yield PostgresTarget(sessions, identity)
+
+
+ADAPTER = PostgresAdapter()

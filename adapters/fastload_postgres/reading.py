@@ -1,0 +1,211 @@
+"""One partition on its way out: COPY's bytes, or the record batches decoded from them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastload import typemap
+from fastload.adapter import ReadSpec
+from fastload.channel import Channel, Waits
+from fastload.errors import DecodeError, SourceError, Unrepresentable
+from fastload.model import Column, Cut, Partition, Seal, Whole
+from fastload.tasks import task_group
+from fastload_postgres.connection import Connection, translate
+from fastload_postgres.partitions import predicate
+from fastload_postgres.quoting import ident, qualified
+from fastload_postgres.snapshot import PostgresSnapshot
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastload_postgres.copy_decode import CopyDecoder
+
+BINARY_WIRE = "postgresql.copy.binary"
+TEXT_WIRE = "postgresql.copy.text"
+# PostgreSQL documentation, "COPY", section "Binary Format": signature, flags, extension length.
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+
+
+class CopyReading:
+    """What COPY TO STDOUT delivers for one partition."""
+
+    def __init__(self, want: ReadSpec, cut: Cut, channel: Channel[bytes]) -> None:
+        self._want = want
+        self._channel = channel
+        self._bytes = 0
+        self.cut = cut
+        self.status: str | None = None
+
+    @property
+    def schema(self) -> pa.Schema | str:
+        """The wire's name, or the schema of the batches."""
+        return self._want.wire or arrow_schema(self._want)
+
+    def waits(self) -> Waits:
+        """Return how long either side has waited for the other."""
+        return self._channel.waits()
+
+    async def seal(self) -> Seal:
+        """Return the rows that the server says it sent, and the bytes that came."""
+        if self.status is None:
+            raise SourceError(
+                "the reading ended before its last row", side="source", table=self._table
+            )
+        return Seal(rows=int(self.status.split()[-1]), bytes=self._bytes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server has sent its last row and is idle again."""
+        return self.status is not None
+
+    @property
+    def _table(self) -> str:
+        return str(self._want.table.name)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._chunks() if self._want.wire else self._batches()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while (chunk := await self._channel.get()) is not None:
+            self._bytes += len(chunk)
+            yield chunk
+
+    async def _batches(self) -> AsyncIterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        decoder = _decoder(self._want)
+        with located(decoder, self._want):
+            async for chunk in self._chunks():
+                decoder.feed(chunk)
+                while decoder.full:
+                    yield pa.record_batch(decoder.take())
+                    decoder.feed(b"")
+            decoder.finish()
+        if decoder.rows_held:
+            yield pa.record_batch(decoder.take())
+
+
+@asynccontextmanager
+async def open_reading(
+    connection: Connection, part: Partition, at: PostgresSnapshot, want: ReadSpec
+) -> AsyncIterator[CopyReading]:
+    """Start COPY and pump its bytes into a bounded channel while the context is open."""
+    channel: Channel[bytes] = Channel(want.buffer_bytes)
+    reading = CopyReading(want, at.cut, channel)
+
+    async def keep(chunk: bytes) -> None:
+        await channel.put(chunk, len(chunk))
+
+    async def pump() -> None:
+        try:
+            reading.status = await _copy_out(connection, part, want, keep)
+            channel.close()
+        except Exception as error:
+            channel.close(translate(error, "source", str(part.table)))
+
+    async with task_group() as group:
+        group.start_soon(pump)
+        try:
+            yield reading
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, keep: Any) -> str:
+    form = "text" if want.wire == TEXT_WIRE else "binary"
+    if isinstance(part.extent, Whole) and not _needs_query(want):
+        return await connection.copy_from_table(
+            want.table.name.name,
+            schema_name=want.table.name.schema,
+            columns=want.columns,
+            output=keep,
+            format=form,
+        )
+    return await connection.copy_from_query(query(part, want), output=keep, format=form)
+
+
+def _needs_query(want: ReadSpec) -> bool:
+    casts = not want.wire and any(_cast(want, want.table.column(c)) for c in want.columns)
+    retyped = any(want.table.column(c).extra.get("retyped") for c in want.columns)
+    return bool(want.where or casts or retyped or want.table.extra.get("relkind") != "r")
+
+
+def query(part: Partition, want: ReadSpec) -> str:
+    """Return the SELECT over one partition."""
+    columns = ", ".join(_expression(want, want.table.column(c)) for c in want.columns)
+    conditions = [predicate(want.table, part.extent), f"({want.where})" if want.where else ""]
+    where = " AND ".join(c for c in conditions if c)
+    only = "ONLY " if want.table.extra.get("relkind") == "r" else ""
+    return f"SELECT {columns} FROM {only}{qualified(want.table.name)}" + (
+        f" WHERE {where}" if where else ""
+    )
+
+
+def _expression(want: ReadSpec, column: Column) -> str:
+    return ident(column.name) + _cast(want, column)
+
+
+def _cast(want: ReadSpec, column: Column) -> str:
+    if column.extra.get("retyped"):
+        return column.extra["cast"]
+    plain = bool(want.wire) or column.name in want.exact
+    return "" if plain else column.extra.get("cast", "")
+
+
+def _decoder(want: ReadSpec) -> CopyDecoder:
+    from fastload_postgres.copy_decode import CopyDecoder
+
+    return CopyDecoder(
+        [(c, _codec(want, want.table.column(c))) for c in want.columns],
+        batch_bytes=want.batch_bytes,
+    )
+
+
+def _codec(want: ReadSpec, column: Column) -> str:
+    return column.extra["decode_exact" if column.name in want.exact else "decode"]
+
+
+@contextmanager
+def located(decoder: CopyDecoder, want: ReadSpec) -> Iterator[None]:
+    """Add table and key to what the decoder raises about a row."""
+    try:
+        yield
+    except (DecodeError, Unrepresentable) as error:
+        error.side, error.table = "source", str(want.table.name)
+        if isinstance(error, Unrepresentable):
+            error.key = _key_of(decoder.failed_row, want)
+        raise
+
+
+def _key_of(row: bytes, want: ReadSpec) -> str | None:
+    """Decode the key of one row, with every other column left as bytes."""
+    import pyarrow as pa
+
+    from fastload_postgres.copy_decode import CopyDecoder
+
+    key = want.table.primary_key
+    if key is None or not set(key.columns) <= set(want.columns):
+        return None
+    codecs = [
+        (c, _codec(want, want.table.column(c)) if c in key.columns else "raw:bytea")
+        for c in want.columns
+    ]
+    decoder = CopyDecoder(codecs)
+    decoder.feed(COPY_HEADER + row)
+    batch = pa.record_batch(decoder.take())
+    return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)
+
+
+def arrow_schema(want: ReadSpec) -> pa.Schema:
+    """Return the schema of the batches that this spec asks for."""
+    import pyarrow as pa
+
+    columns = [want.table.column(c) for c in want.columns]
+    return pa.schema([pa.field(c.name, _arrow_type(want, c)) for c in columns])
+
+
+def _arrow_type(want: ReadSpec, column: Column) -> pa.DataType:
+    exact = column.exact if column.name in want.exact else None
+    return typemap.parse(exact or column.arrow)

@@ -1,0 +1,158 @@
+"""A snapshot that many readers share, and the guard that keeps it true.
+
+An exported snapshot alone does not protect a table: TRUNCATE and rewriting ALTERs are not
+MVCC-safe, so a later reader of the same snapshot would find no rows, without any error. So the
+holder locks every table ACCESS SHARE right after the export and compares, per table, the storage
+that its snapshot sees with the storage that is current, and the columns with those of the
+catalogue.
+
+Readers take the same locks when they join, not when they read: a lock asked for later would
+queue behind an ALTER that waits for the holder, which waits for the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import anyio
+
+from fastload.errors import SnapshotLost
+from fastload.model import Cut, Position, Table
+from fastload.tasks import task_group
+from fastload_postgres.catalog import SIGNATURE_QUERY
+from fastload_postgres.connection import Connection, Sessions, translated
+from fastload_postgres.quoting import literal, qualified
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresSnapshot:
+    """One exported snapshot and the connections that have joined it."""
+
+    def __init__(
+        self, sessions: Sessions, tables: Sequence[Table], token: str, cut: Cut
+    ) -> None:
+        self._sessions = sessions
+        self._tables = tables
+        self._idle: list[Connection] = []
+        self.token = token
+        self.cut = cut
+
+    async def take(self) -> Connection:
+        """Return a connection inside the snapshot, joining one more where all are in use."""
+        return self._idle.pop() if self._idle else await self._join()
+
+    async def give_back(self, connection: Connection, *, reusable: bool) -> None:
+        """Keep the connection for the next reader, or close it with whatever it runs."""
+        if reusable and not connection.is_closed():
+            self._idle.append(connection)
+        else:
+            await self._sessions.discard(connection)
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside the snapshot for queries."""
+        connection = await self.take()
+        reusable = False
+        try:
+            with translated("source"):
+                yield connection
+            reusable = True
+        finally:
+            await self.give_back(connection, reusable=reusable)
+
+    async def _join(self) -> Connection:
+        connection = await self._sessions.acquire()
+        try:
+            with translated("source"):
+                await connection.execute(
+                    f"{_BEGIN}; SET TRANSACTION SNAPSHOT {literal(self.token)}"
+                )
+                await _lock(connection, self._tables)
+        except BaseException:
+            await self._sessions.discard(connection)
+            raise
+        return connection
+
+    async def join(self, readers: int) -> None:
+        """Join this many readers at once."""
+        async with task_group() as group:
+            for _ in range(readers):
+                group.start_soon(self._join_one)
+
+    async def _join_one(self) -> None:
+        self._idle.append(await self._join())
+
+    async def leave(self) -> None:
+        """End every idle reader's transaction and give its connection back."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.execute("ROLLBACK")
+            except BaseException:
+                await self._sessions.discard(connection)
+                raise
+            await self._sessions.release(connection)
+
+
+@asynccontextmanager
+async def open_snapshot(
+    sessions: Sessions, tables: Sequence[Table], readers: int
+) -> AsyncIterator[PostgresSnapshot]:
+    """Export a snapshot, prove that it covers the tables, and let the readers join it."""
+    async with AsyncExitStack() as stack:
+        holder = await stack.enter_async_context(sessions.lend())
+        await holder.execute(_BEGIN)
+        token, cut = await _export(holder)
+        await _lock(holder, tables)
+        await _prove(holder, tables)
+        snapshot = PostgresSnapshot(sessions, tables, token, cut)
+        try:
+            await snapshot.join(readers)
+            yield snapshot
+        finally:
+            with anyio.CancelScope(shield=True):
+                await snapshot.leave()
+        await holder.execute("ROLLBACK")
+
+
+async def _export(holder: Connection) -> tuple[str, Cut]:
+    version = holder.get_server_version().major
+    visible = "pg_current_snapshot()" if version >= 13 else "txid_current_snapshot()"
+    row = await holder.fetchrow(
+        f"SELECT pg_export_snapshot() AS token, {visible}::text AS visible, "
+        "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+        "ELSE pg_current_wal_lsn() END::text AS position"
+    )
+    assert row is not None
+    return row["token"], Cut(visible=row["visible"], position=Position(row["position"]))
+
+
+async def _lock(connection: Connection, tables: Sequence[Table]) -> None:
+    if tables:
+        names = ", ".join(qualified(t.name) for t in tables)
+        await connection.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+
+
+async def _prove(holder: Connection, tables: Sequence[Table]) -> None:
+    by_oid = {int(t.extra["oid"]): t for t in tables}
+    seen: set[int] = set()
+    for row in await holder.fetch(SIGNATURE_QUERY, list(by_oid)):
+        table = by_oid[row["oid"]]
+        seen.add(row["oid"])
+        if row["seen_filenode"] != row["current_filenode"]:
+            raise _lost(table, "was truncated or rewritten while the snapshot was taken")
+        if row["signature"] != table.extra["signature"]:
+            raise _lost(table, "was altered while the copy was planned")
+    for oid in by_oid.keys() - seen:
+        raise _lost(by_oid[oid], "was dropped while the copy was planned")
+
+
+def _lost(table: Table, what: str) -> SnapshotLost:
+    return SnapshotLost(
+        f"table {table.name} {what}",
+        side="source",
+        table=str(table.name),
+        hint="nothing was copied from this snapshot; start the run again",
+    )

@@ -1,0 +1,74 @@
+"""PostgreSQL as a source: one exported snapshot, readers that share it, COPY out of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
+from fastload.model import Catalog, Finding, Partition, Table
+from fastload_postgres.catalog import read_catalog
+from fastload_postgres.connection import Connection, Sessions
+from fastload_postgres.doctor import examine_source
+from fastload_postgres.partitions import plan_partitions
+from fastload_postgres.reading import CopyReading, open_reading
+from fastload_postgres.snapshot import PostgresSnapshot, open_snapshot
+
+
+class PostgresSource:
+    """Reads one database."""
+
+    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
+
+    def __init__(self, sessions: Sessions, identity: str) -> None:
+        self._sessions = sessions
+        self.identity = identity
+
+    async def catalog(self, select: Selection) -> Catalog:
+        """Return the selected tables; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await read_catalog(connection, select)
+
+    def snapshot(
+        self, tables: Sequence[Table], readers: int
+    ) -> AbstractAsyncContextManager[PostgresSnapshot]:
+        """Export a snapshot, guard its tables, and join the readers to it."""
+        return open_snapshot(self._sessions, tables, readers)
+
+    async def partitions(
+        self, table: Table, at: PostgresSnapshot, want: PartitionSpec
+    ) -> list[Partition]:
+        """Return partitions from what the server knows; see the seam."""
+        async with at.reader() as connection:
+            return await plan_partitions(connection, table, want)
+
+    @asynccontextmanager
+    async def open(
+        self, part: Partition, at: PostgresSnapshot, want: ReadSpec
+    ) -> AsyncIterator[CopyReading]:
+        """Open COPY TO STDOUT over one partition."""
+        connection = await at.take()
+        reading = None
+        try:
+            async with open_reading(connection, part, at, want) as reading:
+                yield reading
+        finally:
+            await at.give_back(connection, reusable=reading is not None and reading.complete)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return version, rights and settings that matter to a reader."""
+        async with self._sessions.lend() as connection:
+            return await examine_source(connection)
+
+
+async def identify(connection: Connection) -> str:
+    """Return system identifier and database, or the address where the former is not shown."""
+    allowed = await connection.fetchval(
+        "SELECT has_function_privilege('pg_control_system()', 'execute')"
+    )
+    cluster = (
+        await connection.fetchval("SELECT system_identifier::text FROM pg_control_system()")
+        if allowed
+        else await connection.fetchval("SELECT inet_server_addr()::text || ':' || inet_server_port()")
+    )
+    return f"postgresql:{cluster or 'local'}/{await connection.fetchval('SELECT current_database()')}"

@@ -1,0 +1,261 @@
+"""Runs, receipts and steps in the target: schema ``_fastload``, made when first needed.
+
+A writer inserts its receipt under ``FOR SHARE`` of the run's row, and a claim updates that row:
+so a claim waits for transactions of the earlier owner, and none can begin after it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fastload.errors import StateError
+from fastload.model import Cut, Plan, QualifiedName, Receipt, StoredRun, TablePlan
+from fastload_postgres.connection import Connection, Sessions
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+SCHEMA = "_fastload"
+# A claim that two processes make at once, or a schema made twice, would collide on catalogue
+# rows; this transaction-level advisory lock serialises both ("fastload" in ASCII).
+_LOCK = f"SELECT pg_advisory_xact_lock({int.from_bytes(b'fastload', 'big')})"
+_MAKE = f"""
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+CREATE TABLE IF NOT EXISTS {SCHEMA}.runs (
+    run text PRIMARY KEY, epoch bigint NOT NULL, plan bytea NOT NULL,
+    prepared timestamptz NOT NULL DEFAULT now());
+CREATE TABLE IF NOT EXISTS {SCHEMA}.receipts (
+    run text, table_schema text, table_name text, partition integer,
+    epoch bigint NOT NULL, rows bigint, bytes bigint, cut text,
+    completed timestamptz,
+    PRIMARY KEY (run, table_schema, table_name, partition));
+CREATE TABLE IF NOT EXISTS {SCHEMA}.steps (
+    run text, step text, completed timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run, step));
+CREATE TABLE IF NOT EXISTS {SCHEMA}.barrier (
+    id integer PRIMARY KEY, passed timestamptz NOT NULL);
+"""
+_EXISTS = f"SELECT to_regclass('{SCHEMA}.runs') IS NOT NULL"
+_FENCE = f"(SELECT 1 FROM {SCHEMA}.runs WHERE run = $1 AND epoch = $2 FOR SHARE)"
+_BEGIN_RECEIPT = f"""
+WITH fence AS {_FENCE}
+INSERT INTO {SCHEMA}.receipts (run, epoch, table_schema, table_name, partition)
+SELECT $1::text, $2::bigint, $3::text, $4::text, $5::integer FROM fence
+ON CONFLICT DO NOTHING
+RETURNING 1"""
+_END_RECEIPT = f"""
+UPDATE {SCHEMA}.receipts SET rows = $5, bytes = $6, cut = $7, completed = clock_timestamp()
+WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
+_ONE_RECEIPT = f"""
+SELECT table_schema, table_name, partition, epoch, rows, bytes, cut FROM {SCHEMA}.receipts
+WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
+_RECEIPTS = f"""
+SELECT table_schema, table_name, partition, epoch, rows, bytes, cut FROM {SCHEMA}.receipts
+WHERE run = $1 AND completed IS NOT NULL"""
+_BEGIN_STEP = f"""
+WITH fence AS {_FENCE}
+INSERT INTO {SCHEMA}.steps (run, step) SELECT $1::text, $3::text FROM fence
+ON CONFLICT DO NOTHING
+RETURNING 1"""
+
+
+async def make(connection: Connection) -> None:
+    """Make the state tables; inside the caller's transaction, once at a time per database."""
+    await connection.execute(_LOCK)
+    if not await connection.fetchval(_EXISTS):
+        await connection.execute(_MAKE)
+
+
+async def store_plan(connection: Connection, plan: Plan) -> int:
+    """Insert the run with its plan and return its epoch, 1.
+
+    Raises:
+        StateError: The run is there already.
+    """
+    stored = await connection.fetchval(
+        f"INSERT INTO {SCHEMA}.runs (run, epoch, plan) VALUES ($1, 1, $2) "
+        "ON CONFLICT DO NOTHING RETURNING epoch",
+        plan.run,
+        _pack(plan),
+    )
+    if stored is None:
+        raise StateError(
+            f"run {plan.run!r} was started by another process meanwhile",
+            side="target",
+            hint="start it again to continue it, or give this one another name: run='...'",
+        )
+    return int(stored)
+
+
+async def replace_table_plan(connection: Connection, run: str, table: TablePlan) -> None:
+    """Store a new plan of one table within the run's."""
+    packed = await connection.fetchval(f"SELECT plan FROM {SCHEMA}.runs WHERE run = $1", run)
+    plan = _unpack(packed)
+    tables = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
+    await connection.execute(
+        f"UPDATE {SCHEMA}.runs SET plan = $2 WHERE run = $1",
+        run,
+        _pack(msgspec.structs.replace(plan, tables=tables)),
+    )
+
+
+async def begin_receipt(connection: Connection, receipt: Receipt) -> Receipt | None:
+    """Insert an open receipt; return None to go on, or the one that is complete already.
+
+    Waits for another writer of the same partition to end.
+    """
+    name = receipt.table
+    began = await connection.fetchval(
+        _BEGIN_RECEIPT, receipt.run, receipt.epoch, name.schema, name.name, receipt.partition
+    )
+    if began:
+        return None
+    row = await connection.fetchrow(
+        _ONE_RECEIPT, receipt.run, name.schema, name.name, receipt.partition
+    )
+    if row is None:
+        raise _fenced(receipt.run)
+    return _receipt(receipt.run, row)
+
+
+async def end_receipt(connection: Connection, receipt: Receipt) -> None:
+    """Complete the receipt that this transaction began."""
+    name = receipt.table
+    await connection.execute(
+        _END_RECEIPT,
+        receipt.run,
+        name.schema,
+        name.name,
+        receipt.partition,
+        receipt.rows,
+        receipt.bytes,
+        msgspec.json.encode(receipt.cut).decode() if receipt.cut else None,
+    )
+
+
+async def forget_receipts(connection: Connection, run: str, table: QualifiedName) -> None:
+    """Delete the receipts of one table."""
+    await connection.execute(
+        f"DELETE FROM {SCHEMA}.receipts "
+        "WHERE run = $1 AND table_schema = $2 AND table_name = $3",
+        run,
+        table.schema,
+        table.name,
+    )
+
+
+async def fence(connection: Connection, run: str, epoch: int) -> None:
+    """Hold the run against claims until the transaction ends; StateError if it was claimed."""
+    if not await connection.fetchval(f"SELECT 1 FROM {_FENCE} f", run, epoch):
+        raise _fenced(run)
+
+
+async def begin_step(connection: Connection, run: str, epoch: int, step: str) -> bool:
+    """Insert the step's row; False where it is done already."""
+    if await connection.fetchval(_BEGIN_STEP, run, epoch, step):
+        return True
+    await fence(connection, run, epoch)
+    return False
+
+
+class PostgresState:
+    """The state store of one target."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def claim(self, run: str) -> StoredRun | None:
+        """Raise the run's epoch and return what is stored of it."""
+        async with self._sessions.lend() as connection:
+            if not await connection.fetchval(_EXISTS):
+                return None
+            async with connection.transaction():
+                await connection.execute("SET LOCAL synchronous_commit = on")
+                row = await connection.fetchrow(
+                    f"UPDATE {SCHEMA}.runs SET epoch = epoch + 1 WHERE run = $1 "
+                    "RETURNING run, epoch, plan",
+                    run,
+                )
+                return await _stored(connection, row) if row else None
+
+    async def runs(self) -> Sequence[StoredRun]:
+        """Return every stored run, oldest first."""
+        async with self._sessions.lend() as connection:
+            if not await connection.fetchval(_EXISTS):
+                return []
+            rows = await connection.fetch(
+                f"SELECT run, epoch, plan FROM {SCHEMA}.runs ORDER BY prepared"
+            )
+            return [await _stored(connection, row) for row in rows]
+
+    async def discard(self, run: str) -> None:
+        """Forget the run; the last one takes the schema with it."""
+        async with self._sessions.lend() as connection:
+            if not await connection.fetchval(_EXISTS):
+                return
+            async with connection.transaction():
+                await connection.execute("SET LOCAL synchronous_commit = on")
+                await connection.execute(_LOCK)
+                for table in ("receipts", "steps", "runs"):
+                    await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
+                if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {SCHEMA}.runs)"):
+                    await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+async def pass_barrier(connection: Connection) -> None:
+    """Commit a row synchronously, which flushes every asynchronous commit before it.
+
+    A transaction that writes nothing flushes nothing, whatever synchronous_commit says.
+    """
+    async with connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = on")
+        await make(connection)
+        await connection.execute(
+            f"INSERT INTO {SCHEMA}.barrier VALUES (1, clock_timestamp()) "
+            "ON CONFLICT (id) DO UPDATE SET passed = excluded.passed"
+        )
+
+
+def _fenced(run: str) -> StateError:
+    return StateError(
+        f"run {run!r} was taken over by another process; this one stops",
+        side="target",
+        hint="nothing is lost: let the other process go on",
+    )
+
+
+async def _stored(connection: Connection, row: Record) -> StoredRun:
+    run = row["run"]
+    receipts = await connection.fetch(_RECEIPTS, run)
+    steps = await connection.fetch(f"SELECT step FROM {SCHEMA}.steps WHERE run = $1", run)
+    return StoredRun(
+        plan=_unpack(row["plan"]),
+        epoch=row["epoch"],
+        receipts=tuple(_receipt(run, r) for r in receipts),
+        steps=tuple(r["step"] for r in steps),
+    )
+
+
+def _receipt(run: str, row: Record) -> Receipt:
+    return Receipt(
+        run=run,
+        epoch=row["epoch"],
+        table=QualifiedName(row["table_schema"], row["table_name"]),
+        partition=row["partition"],
+        rows=row["rows"],
+        bytes=row["bytes"],
+        cut=msgspec.json.decode(row["cut"], type=Cut) if row["cut"] else None,
+    )
+
+
+def _pack(plan: Plan) -> bytes:
+    return zlib.compress(msgspec.json.encode(plan), 1)
+
+
+def _unpack(data: bytes) -> Plan:
+    return msgspec.json.decode(zlib.decompress(data), type=Plan)
+
+

@@ -1,0 +1,157 @@
+"""PostgreSQL as a target: schema work, and partitions written with their receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from fastload.adapter import Reading, TargetCapabilities
+from fastload.errors import TargetError
+from fastload.model import (
+    Catalog,
+    Column,
+    Finding,
+    Fit,
+    Inspection,
+    Plan,
+    QualifiedName,
+    Receipt,
+    Step,
+    Steps,
+    TablePlan,
+)
+from fastload_postgres import ddl, fitting, state
+from fastload_postgres.catalog import read_inspection
+from fastload_postgres.connection import Connection, Sessions
+from fastload_postgres.doctor import examine_target
+from fastload_postgres.quoting import qualified
+from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
+from fastload_postgres.writing import Layouts, write_rows
+
+# Schema statements per transaction. Each holds about four locks until its transaction ends, and
+# the lock table has 64 slots per allowed connection by default.
+_STATEMENTS_PER_TRANSACTION = 200
+
+
+class PostgresTarget:
+    """Writes one database."""
+
+    capabilities = TargetCapabilities(
+        guarantee="L3", ddl=True, merge=True, wires=frozenset({BINARY_WIRE, TEXT_WIRE})
+    )
+
+    def __init__(self, sessions: Sessions, identity: str) -> None:
+        self._sessions = sessions
+        self._layouts = Layouts()
+        self.identity = identity
+
+    def translate(self, catalog: Catalog) -> Catalog:
+        """Return the catalogue in PostgreSQL's own words."""
+        return fitting.translate(catalog)
+
+    async def inspect(self, catalog: Catalog) -> Inspection:
+        """Return the tables that are there already, and types that are not."""
+        async with self._sessions.lend() as connection:
+            return await read_inspection(connection, catalog)
+
+    def fit(self, source: Column, target: Column, dialect: str) -> Fit:
+        """Say how one column's values fit another; see the seam."""
+        return fitting.fit(source, target, dialect)
+
+    def render(
+        self,
+        catalog: Catalog,
+        *,
+        existing: Inspection,
+        mode: str,
+        indexes: bool = True,
+        foreign_keys: bool = True,
+        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
+    ) -> Steps:
+        """Return the statements around the rows; see the seam."""
+        return ddl.render(
+            catalog,
+            existing=existing,
+            mode=mode,
+            indexes=indexes,
+            foreign_keys=foreign_keys,
+            rename_columns=rename_columns,
+        )
+
+    async def prepare(self, plan: Plan) -> int:
+        """Run the before-data steps, then store the plan durably, in the last transaction."""
+        statements = [s for step in plan.before for s in step.statements]
+        async with self._sessions.lend() as connection:
+            while len(statements) > _STATEMENTS_PER_TRANSACTION:
+                first, statements = (
+                    statements[:_STATEMENTS_PER_TRANSACTION],
+                    statements[_STATEMENTS_PER_TRANSACTION:],
+                )
+                await _run(connection, first)
+            async with connection.transaction():
+                await connection.execute("SET LOCAL synchronous_commit = on")
+                await state.make(connection)
+                epoch = await state.store_plan(connection, plan)
+                if statements:
+                    await connection.execute(";\n".join(statements))
+        return epoch
+
+    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+        """Run one after-data step with its receipt."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            if await state.begin_step(connection, run, epoch, step.id):
+                # Steps queue behind each other's table locks for as long as an index takes.
+                await connection.execute("SET LOCAL lock_timeout = 0")
+                await connection.execute(";\n".join(step.statements))
+
+    async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
+        """Write one partition and its receipt in one transaction; see the seam."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            stored = await state.begin_receipt(connection, receipt)
+            if stored is not None:
+                return stored
+            rows = await write_rows(connection, table, reading, self._layouts)
+            seal = await reading.seal()
+            if rows != seal.rows:
+                raise TargetError(
+                    f"the source sent {seal.rows} rows and the target took {rows}",
+                    side="target",
+                    table=str(table.target.name),
+                    partition=receipt.partition,
+                    hint="the partition was rolled back; a rule or trigger on the target may "
+                    "drop rows",
+                )
+            full = msgspec.structs.replace(
+                receipt, rows=rows, bytes=seal.bytes, cut=reading.cut
+            )
+            await state.end_receipt(connection, full)
+        return full
+
+    async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
+        """Forget the table's receipts and rows, and store its new partitions."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            await state.fence(connection, run, epoch)
+            await state.forget_receipts(connection, run, table.source.name)
+            if table.restartable:
+                await connection.execute(f"TRUNCATE {qualified(table.target.name)}")
+            await state.replace_table_plan(connection, run, table)
+
+    async def barrier(self) -> None:
+        """Commit a row synchronously."""
+        async with self._sessions.lend() as connection:
+            await state.pass_barrier(connection)
+
+    def state(self) -> state.PostgresState:
+        """Return the runs stored in this database."""
+        return state.PostgresState(self._sessions)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return version, rights and settings that matter to a writer."""
+        async with self._sessions.lend() as connection:
+            return await examine_target(connection)
+
+
+async def _run(connection: Connection, statements: Sequence[str]) -> None:
+    async with connection.transaction():
+        await connection.execute(";\n".join(statements))

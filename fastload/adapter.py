@@ -1,0 +1,359 @@
+"""The seam between the core and databases: everything an adapter promises, in words.
+
+The core calls these Protocols and knows no database; an adapter implements them and knows no
+other adapter. ``fastload.testing.AdapterSuite`` is the executable form of this file, and the
+memory adapter in ``fastload.testing.memory`` its reference.
+
+Rules for every method here:
+
+* **Cancellation** may arrive at any await. A cancelled call leaves nothing half committed, and
+  whatever connection it used is closed, not returned; no server-side work outlives it by 2 s.
+* **Errors** are ``fastload.errors``; driver exceptions never pass. No message holds credentials.
+* **Concurrency**: methods of one Source or Target may be called from several tasks of one event
+  loop at once, unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+
+from fastload.channel import Waits
+from fastload.model import (
+    Catalog,
+    Column,
+    Cut,
+    Finding,
+    Fit,
+    Inspection,
+    Partition,
+    Plan,
+    QualifiedName,
+    Receipt,
+    Seal,
+    Step,
+    Steps,
+    StoredRun,
+    Table,
+    TablePlan,
+)
+from fastload.url import Url
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Endpoint: TypeAlias = Url | Any
+"""A parsed URL, or the caller's own pool or client of the adapter's driver."""
+
+Item: TypeAlias = Any
+"""What a reading delivers: ``pyarrow.RecordBatch``, or bytes on the wire route."""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tables, and which types their columns are to have instead of their own.
+
+    Attributes:
+        tables: Patterns or names; None is every user table in every schema. A pattern is
+            ``schema.table`` with ``*`` and ``?``; one without a dot matches in every schema.
+        exclude: Patterns taken out again.
+        types: ``(schema, table, column)`` to a type in the source's spelling; the source casts.
+        names: Exact names, taken without any pattern matching, beside ``tables``.
+    """
+
+    tables: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    types: dict[tuple[str, str, str], str] = {}
+    names: tuple[QualifiedName, ...] = ()
+
+
+class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source can do.
+
+    Attributes:
+        snapshot: ``"shared"`` (all readers see one cut), ``"per_reader"`` or ``"none"``.
+        tail: Whether its log can be followed.
+        replayable: Whether a partition can be read again; a caller's stream cannot.
+    """
+
+    snapshot: str = "shared"
+    tail: bool = False
+    replayable: bool = True
+
+
+class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target can do.
+
+    Attributes:
+        guarantee: ``"L3"`` rows and receipt in one transaction, ``"L2"`` idempotent, ``"L1"``.
+        ddl: Whether it makes tables.
+        merge: Whether it can upsert by primary key.
+        wires: Wire formats it takes undecoded.
+    """
+
+    guarantee: str = "L3"
+    ddl: bool = True
+    merge: bool = True
+    wires: frozenset[str] = frozenset()
+
+
+class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a table is to be partitioned.
+
+    Attributes:
+        want: Partitions wanted; a source may make fewer, or a few more for NULL keys.
+        by: ``"auto"``, ``"physical"``, ``"keys"`` (never physical), or a column's name.
+        where: The filter that readings of this table will have.
+    """
+
+    want: int
+    by: str = "auto"
+    where: str | None = None
+
+
+class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a partition is to be read.
+
+    Attributes:
+        table: The table as the catalogue described it.
+        columns: Names of columns, in the order wanted.
+        wire: Deliver this wire format's bytes; None delivers record batches.
+        exact: Columns to deliver in their exact form.
+        where: Filter in the source's dialect.
+        on_unrepresentable: Column to ``"error"`` or ``"null"``: what to do with a value that
+            the column's Arrow form cannot hold; ``""`` is the policy for all others.
+        batch_bytes: Size to cut record batches at.
+        buffer_bytes: Bound of what the reading may hold ready for its consumer.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    wire: str | None = None
+    exact: tuple[str, ...] = ()
+    where: str | None = None
+    on_unrepresentable: dict[str, str] = {}
+    batch_bytes: int = 4 << 20
+    buffer_bytes: int = 8 << 20
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """An open read of one partition; its items come in the source's order, once.
+
+    Iteration happens inside the ``async with`` that opened it. Breaking out early is allowed:
+    leaving the context stops the server.
+    """
+
+    @property
+    def schema(self) -> pa.Schema | str:
+        """Arrow schema of the batches, or the wire's name."""
+
+    @property
+    def cut(self) -> Cut:
+        """What this reading sees."""
+
+    def __aiter__(self) -> AsyncIterator[Item]:
+        """Deliver the items.
+
+        Raises:
+            Unrepresentable: A value that the native form cannot hold, with its column; nothing
+                after it is delivered and the partition has to be read anew.
+            DecodeError, ConnectionLost, SourceError: The reading has failed.
+        """
+
+    async def seal(self) -> Seal:
+        """Return what was delivered, by the source's own count.
+
+        Only after the last item; raises SourceError before it, so that a reading that was cut
+        off can never be taken for complete.
+        """
+
+    def waits(self) -> Waits:
+        """Return how long the reader waited for room and the consumer for data, so far."""
+
+
+class Snapshot(Protocol):
+    """A consistent view of the source, alive as long as its context."""
+
+    @property
+    def cut(self) -> Cut:
+        """What every reader of this snapshot sees."""
+
+    @property
+    def token(self) -> str | None:
+        """What another process can join with; None if readers must live in this one."""
+
+
+class Source(Protocol):
+    """A database to read from."""
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What it can do."""
+
+    @property
+    def identity(self) -> str:
+        """A name that survives restarts and moves, and differs between databases."""
+
+    async def catalog(self, select: Selection) -> Catalog:
+        """Return the selected tables and what belongs to them, in a handful of queries.
+
+        Every table that a name or pattern without wildcards asks for is in the answer.
+
+        Raises:
+            TableNotFound: A name matches nothing; the hint has the nearest names.
+            UnsupportedType: A column's type has no form; names column and remedy.
+        """
+
+    def snapshot(
+        self, tables: Sequence[Table], readers: int
+    ) -> AbstractAsyncContextManager[Snapshot]:
+        """Open a view that up to ``readers`` readings at once can share.
+
+        No table in it can be truncated, rewritten or altered while it is open; where one was,
+        between ``catalog`` and now, SnapshotLost is raised on entry.
+        """
+
+    async def partitions(self, table: Table, at: Snapshot, want: PartitionSpec) -> list[Partition]:
+        """Return partitions that together hold every row of the table once, NULL keys included.
+
+        Balanced to within a factor of two on whatever the server knows; indexes count from 0.
+        """
+
+    def open(
+        self, part: Partition, at: Snapshot, want: ReadSpec
+    ) -> AbstractAsyncContextManager[Reading]:
+        """Open a reading of this partition.
+
+        Leaving the context before the last item stops the server's work within 2 s.
+        """
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return what a user should know or grant before reading from here."""
+
+
+class Target(Protocol):
+    """A database to write to."""
+
+    @property
+    def capabilities(self) -> TargetCapabilities:
+        """What it can do."""
+
+    @property
+    def identity(self) -> str:
+        """A name that survives restarts and differs between databases."""
+
+    def translate(self, catalog: Catalog) -> Catalog:
+        """Return the catalogue as this target would declare it; pure.
+
+        Its own dialect comes back unchanged. What has no counterpart is added to
+        ``not_carried``; a column type without one raises UnsupportedType.
+        """
+
+    async def inspect(self, catalog: Catalog) -> Inspection:
+        """Return what the target already has under the names of a translated catalogue."""
+
+    def fit(self, source: Column, target: Column, dialect: str) -> Fit:
+        """Say how values of a source column (of this dialect) fit a target column; pure."""
+
+    def render(
+        self,
+        catalog: Catalog,
+        *,
+        existing: Inspection,
+        mode: str,
+        indexes: bool = True,
+        foreign_keys: bool = True,
+        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
+    ) -> Steps:
+        """Return the schema work around the rows of a translated catalogue; pure.
+
+        Repeating the before-data steps when nothing is prepared yet is harmless.
+        """
+
+    async def prepare(self, plan: Plan) -> int:
+        """Run the before-data steps, store the plan, and return the epoch of this process.
+
+        With a transactional catalogue the stored plan commits no earlier than the last step.
+        Durable when it returns.
+
+        Raises:
+            StateError: Another process has stored a plan for this run meanwhile.
+        """
+
+    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+        """Run an after-data step once: its receipt commits with it. Done before: no effect.
+
+        Raises:
+            ConstraintError: The rows do not satisfy what the step declares.
+            StateError: The run's epoch has moved on.
+        """
+
+    async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
+        """Write one partition and its receipt in one transaction; return the full receipt.
+
+        The receipt row goes in first, so that a second writer of the same partition waits for
+        it and then finds it done: it returns the stored receipt and writes nothing. After the
+        last item the reading is sealed and its rows compared with what the server accepted,
+        before the commit. The commit may be asynchronous: durable only after ``barrier``.
+
+        Raises:
+            ConstraintError, EncodeError, Unrepresentable: With table and key where known.
+            TargetError: Row counts differ, or the server refused; everything is rolled back.
+            StateError: The run's epoch has moved on.
+        """
+
+    async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
+        """Forget a table's receipts, empty it if ``restartable``, and store its new plan.
+
+        In one transaction. For partitions that mean nothing under another snapshot.
+        """
+
+    async def barrier(self) -> None:
+        """Return when all that was committed before is durable."""
+
+    def state(self) -> StateStore:
+        """Return where this target remembers runs."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return what a user should know or grant before writing to here."""
+
+
+class StateStore(Protocol):
+    """What the target remembers of runs. All answers are of committed state."""
+
+    async def claim(self, run: str) -> StoredRun | None:
+        """Take over a stored run: raise its epoch and return it, or None if there is none.
+
+        From here on writes of every earlier epoch are refused. Waits no longer than the
+        adapter's lock timeout for a transaction of the earlier owner.
+        """
+
+    async def runs(self) -> Sequence[StoredRun]:
+        """Return every stored run."""
+
+    async def discard(self, run: str) -> None:
+        """Forget a run, durably; rows stay where they are. Unknown names have no effect."""
+
+
+class Adapter(Protocol):
+    """What the entry point group ``fastload.adapters`` names."""
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """URL schemes it answers to."""
+
+    def accepts(self, client: object) -> bool:
+        """Say whether this is a pool or client of its driver, without importing the driver."""
+
+    def source(
+        self, endpoint: Endpoint, *, connections: int
+    ) -> AbstractAsyncContextManager[Source]:
+        """Connect to read, with at most this many connections beside one for control."""
+
+    def target(
+        self, endpoint: Endpoint, *, connections: int
+    ) -> AbstractAsyncContextManager[Target]:
+        """Connect to write, with at most this many connections beside one for control."""

@@ -1,0 +1,1 @@
+"""Cython building blocks that adapters share: Arrow's C structs, byte order, growable buffers."""

@@ -1,0 +1,470 @@
+"""What fastload knows of databases: plain, frozen, serialisable data.
+
+Everything here can be written to JSON by msgspec and read back equal, since plans are stored in
+the target and may be continued by another process. Adapters put facts that only they understand
+under ``extra``; the core carries them and never looks inside.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class QualifiedName(msgspec.Struct, frozen=True, order=True):
+    """The name of a table, type or sequence within its schema."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column as its own database declares it.
+
+    Attributes:
+        type: The database's own spelling with modifiers, such as ``numeric(12,2)``.
+        arrow: Native Arrow form, spelled as ``typemap.spell`` does.
+        exact: Exact Arrow form (``opaque``), for values that the native form cannot hold;
+            None where the native form holds every value.
+        default: Expression in the dialect of the database.
+        identity: ``"always"``, ``"by default"`` or None.
+        generated: Expression of a generated column; its values are never copied.
+    """
+
+    name: str
+    type: str
+    arrow: str
+    exact: str | None = None
+    nullable: bool = True
+    default: str | None = None
+    identity: str | None = None
+    generated: str | None = None
+    collation: str | None = None
+    comment: str | None = None
+    extra: dict[str, str] = {}
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A primary or unique key."""
+
+    name: str
+    columns: tuple[str, ...]
+    primary: bool
+    comment: str | None = None
+    extra: dict[str, str] = {}
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """An index that is not the index of a key.
+
+    Attributes:
+        definition: What follows the table's name in the database's own statement.
+    """
+
+    name: str
+    unique: bool
+    definition: str
+    comment: str | None = None
+    extra: dict[str, str] = {}
+
+
+class ForeignKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A foreign key.
+
+    Attributes:
+        actions: What follows the referenced columns in the database's own statement.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    references: QualifiedName
+    referenced_columns: tuple[str, ...]
+    actions: str = ""
+    comment: str | None = None
+    extra: dict[str, str] = {}
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """A check constraint; ``definition`` is the database's own clause."""
+
+    name: str
+    definition: str
+    comment: str | None = None
+
+
+class EnumType(msgspec.Struct, frozen=True, kw_only=True):
+    """An enumerated type with its labels in order."""
+
+    name: QualifiedName
+    labels: tuple[str, ...]
+    comment: str | None = None
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True):
+    """A sequence with the value it stands at.
+
+    Attributes:
+        owner: The table and column it belongs to, if any.
+        identity: Whether it is the sequence inside an identity column.
+        last_value: Last value handed out, or None when none was.
+    """
+
+    name: QualifiedName
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int
+    cycle: bool
+    last_value: int | None = None
+    owner: tuple[QualifiedName, str] | None = None
+    identity: bool = False
+    comment: str | None = None
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One table with everything that belongs to it.
+
+    Attributes:
+        rows: Estimated number of rows.
+        bytes: Estimated size of the data in bytes.
+        wires: Wire formats this table can be read in without a change of meaning, best first.
+    """
+
+    name: QualifiedName
+    columns: tuple[Column, ...]
+    keys: tuple[Key, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    comment: str | None = None
+    rows: int = 0
+    bytes: int = 0
+    wires: tuple[str, ...] = ()
+    extra: dict[str, str] = {}
+
+    @property
+    def data_columns(self) -> tuple[Column, ...]:
+        """The columns whose values are copied: all but generated ones."""
+        return tuple(c for c in self.columns if c.generated is None)
+
+    @property
+    def primary_key(self) -> Key | None:
+        """The primary key, or None."""
+        return next((k for k in self.keys if k.primary), None)
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+class NotCarried(msgspec.Struct, frozen=True, order=True):
+    """An object of the source that the target will not have, and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.reason}"
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+    """The selected part of a database.
+
+    Attributes:
+        dialect: The family whose spellings ``type``, ``default`` and definitions use.
+        not_carried: Objects seen that have no form in this model.
+    """
+
+    dialect: str
+    tables: tuple[Table, ...]
+    schemas: tuple[str, ...] = ()
+    enums: tuple[EnumType, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
+    extra: dict[str, str] = {}
+
+    def table(self, name: QualifiedName) -> Table:
+        """Return the table of this name; KeyError if there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(str(name))
+
+
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """Every row of the table."""
+
+
+class KeyRange(msgspec.Struct, frozen=True, tag="keys"):
+    """Rows with ``lower <= columns < upper``, compared as a row, in the server's own order.
+
+    Attributes:
+        lower: Inclusive bound as the database's own text, one per column; None is unbounded.
+        upper: Exclusive bound likewise.
+    """
+
+    columns: tuple[str, ...]
+    lower: tuple[str, ...] | None = None
+    upper: tuple[str, ...] | None = None
+
+
+class NullKeys(msgspec.Struct, frozen=True, tag="nulls"):
+    """Rows in which any of the columns is NULL, which no key range contains."""
+
+    columns: tuple[str, ...]
+
+
+class PhysicalRange(msgspec.Struct, frozen=True, tag="physical"):
+    """Rows stored in blocks ``first <= block < end``; meaningful within one snapshot only.
+
+    Attributes:
+        end: None reaches past whatever the table has grown to.
+    """
+
+    first: int
+    end: int | None = None
+
+
+Extent: TypeAlias = Whole | KeyRange | NullKeys | PhysicalRange
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a table that is read, written and receipted as one.
+
+    Attributes:
+        rows: Estimated rows.
+        bytes: Estimated bytes.
+    """
+
+    table: QualifiedName
+    index: int
+    extent: Extent = Whole()
+    rows: int = 0
+    bytes: int = 0
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in a source's log; opaque to everyone but its adapter."""
+
+    token: str
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What a reader saw.
+
+    Attributes:
+        visible: The source's own visibility token, such as a transaction snapshot.
+        position: Where the source's log stood; None where it keeps none.
+    """
+
+    visible: str
+    position: Position | None = None
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What a reading has delivered, known only after its last item.
+
+    Attributes:
+        rows: Rows by the source's own count; None for a stream that does not say.
+        bytes: Bytes that came over the wire, or of the Arrow buffers.
+    """
+
+    rows: int
+    bytes: int
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Proof that a partition is in the target, written in the partition's own transaction.
+
+    Attributes:
+        rows: Rows that source and target agreed on; None until sealed.
+    """
+
+    run: str
+    epoch: int
+    table: QualifiedName
+    partition: int
+    rows: int | None = None
+    bytes: int | None = None
+    cut: Cut | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit of schema work.
+
+    Attributes:
+        id: Unique within the plan and equal in every plan of the same catalogue.
+        needs: Ids of steps that must be done first.
+        statements: The target's own statements, run in one transaction where it has them.
+        title: What it does, for people.
+        weight: Relative cost; heavier steps start earlier.
+    """
+
+    id: str
+    title: str
+    statements: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    table: QualifiedName | None = None
+    weight: int = 0
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """Schema work before and after the rows.
+
+    Attributes:
+        before: In order; done before the first row.
+        after: A graph by ``needs``; begun when every row is in.
+    """
+
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
+
+
+class ExistingTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that the target already has.
+
+    Attributes:
+        obstacles: What would change or hide rows on their way in, such as enabled triggers.
+    """
+
+    table: Table
+    empty: bool
+    obstacles: tuple[str, ...] = ()
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What the target has of the names a plan wants.
+
+    Attributes:
+        missing_types: Types the catalogue uses that the target does not know and no step makes.
+    """
+
+    tables: tuple[ExistingTable, ...] = ()
+    missing_types: tuple[str, ...] = ()
+
+    def table(self, name: QualifiedName) -> ExistingTable | None:
+        """Return what is there under this name, or None."""
+        return next((e for e in self.tables if e.table.name == name), None)
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """How the values of a source column fit a target column.
+
+    Attributes:
+        possible: Whether any value can go there at all.
+        same: Whether both declare the same type, so that wire bytes mean the same.
+        exact: Whether the target takes the source column's exact form.
+        loss: What some values would lose, in words; None when nothing is lost.
+        reason: Why it is impossible.
+    """
+
+    possible: bool = True
+    same: bool = False
+    exact: bool = False
+    loss: str | None = None
+    reason: str | None = None
+
+
+class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How one table is copied.
+
+    Attributes:
+        source: The table as the source has it.
+        target: The table as the target has it while rows are written. Its data columns that are
+            written stand in the order of ``columns``.
+        columns: Names of the source columns that are read, in order.
+        target_columns: Names of the target columns they are written to, in the same order.
+        route: ``"wire"`` or ``"arrow"``.
+        wire: Name of the wire format, on the wire route.
+        why: Why this route, in words.
+        exact: Source columns read in their exact form from the start.
+        where: Filter in the source's dialect.
+        level: Tables of a lower level are complete in the target before this one starts.
+        restartable: Whether the table may be emptied to start over: nothing in it is not ours.
+        merge_by: Target columns of the key to upsert by; empty inserts.
+    """
+
+    source: Table
+    target: Table
+    columns: tuple[str, ...]
+    target_columns: tuple[str, ...]
+    route: str
+    why: str
+    wire: str | None = None
+    exact: tuple[str, ...] = ()
+    where: str | None = None
+    level: int = 0
+    restartable: bool = True
+    merge_by: tuple[str, ...] = ()
+    partitions: tuple[Partition, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a run will do, decided before the first row; stored in the target.
+
+    Attributes:
+        run: Name of the run.
+        guarantee: ``"L3"`` exactly once, ``"L2"`` idempotent, ``"L1"`` at least once.
+        options: The options that shape the outcome, as plain data.
+        losses: Lossy pairs the user has accepted, in words.
+        version: Version of this stored form.
+    """
+
+    run: str
+    source: str
+    target: str
+    mode: str
+    guarantee: str
+    tables: tuple[TablePlan, ...]
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
+    losses: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    version: int = 1
+
+    def table(self, name: QualifiedName) -> TablePlan:
+        """Return the plan of the source table of this name; KeyError if there is none."""
+        for table in self.tables:
+            if table.source.name == name:
+                return table
+        raise KeyError(str(name))
+
+
+class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as the target remembers it.
+
+    Attributes:
+        epoch: Epoch of the process that claimed it last.
+        receipts: Completed partitions.
+        steps: Ids of completed after-data steps.
+    """
+
+    plan: Plan
+    epoch: int
+    receipts: tuple[Receipt, ...] = ()
+    steps: tuple[str, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of what ``doctor`` found.
+
+    Attributes:
+        level: ``"ok"``, ``"warn"`` or ``"bad"``.
+    """
+
+    level: str
+    subject: str
+    text: str
+    hint: str | None = None
