@@ -1,0 +1,327 @@
+"""Options of a copy: frozen, checked before anything is contacted, plain data."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from fastload.errors import ConfigError
+from fastload.model import QualifiedName
+
+MODES = ("create", "append", "truncate", "replace", "upsert")
+ROUTES = ("auto", "wire", "arrow")
+POLICIES = ("error", "null")
+PARTITIONINGS = ("auto", "physical", "keys")
+TRIGGERS = ("stop", "fire")
+MINIMUM_MEMORY_BYTES = 16 << 20
+_MAXIMUM_LANES = 256
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+_SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
+_SHAPES = {2: '"schema.table"', 3: '"schema.table.column"'}
+_FREE = frozenset({"parallel", "memory_bytes", "run", "fresh"})
+
+TableName: TypeAlias = tuple[str, str]
+ColumnName: TypeAlias = tuple[str, str, str]
+Name: TypeAlias = str | tuple[str, ...]
+"""A dotted name, or a tuple of its parts where a part contains a dot."""
+
+
+class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Every option of ``fastload.copy``, checked.
+
+    Attributes:
+        tables: Patterns; None is every user table, unless ``names`` has some.
+        names: Exact names, from tuples in ``tables``.
+        parallel: Lanes, each with a source and a target connection.
+        memory_bytes: Bound of all lanes' buffers together.
+        partition_by: ``"auto"``, ``"physical"``, ``"keys"``, or columns by source table.
+        on_unrepresentable: ``"error"`` or ``"null"`` by source column; ``None`` is all others,
+            ``"error"`` where it is missing.
+        types: Types in the source's spelling by source column.
+        where: Filters in the source's dialect by source table.
+        triggers: ``"stop"`` refuses targets whose triggers would fire; ``"fire"`` lets them.
+        fresh: Forget a stored run of this name and begin anew.
+    """
+
+    tables: tuple[str, ...] | None = None
+    names: tuple[QualifiedName, ...] = ()
+    exclude: tuple[str, ...] = ()
+    mode: str = "create"
+    parallel: int = 2
+    memory_bytes: int = 192 << 20
+    partition_by: str | dict[TableName, str] = "auto"
+    route: str = "auto"
+    on_unrepresentable: dict[ColumnName | None, str] = {}
+    types: dict[ColumnName, str] = {}
+    where: dict[TableName, str] = {}
+    rename_tables: dict[TableName, TableName] = {}
+    rename_columns: dict[ColumnName, str] = {}
+    indexes: bool = True
+    foreign_keys: bool = True
+    triggers: str = "stop"
+    run: str | None = None
+    fresh: bool = False
+
+    @staticmethod
+    def make(
+        *,
+        tables: Iterable[Name] | str | None = None,
+        exclude: Iterable[str] | str = (),
+        mode: str = "create",
+        parallel: int | None = None,
+        memory: str | int = "192MiB",
+        partition_by: str | Mapping[Name, str] = "auto",
+        route: str = "auto",
+        on_unrepresentable: str | Mapping[Name, str] = "error",
+        types: Mapping[Name, str] | None = None,
+        where: Mapping[Name, str] | None = None,
+        rename: Mapping[Name, Name] | None = None,
+        indexes: bool = True,
+        foreign_keys: bool = True,
+        triggers: str = "stop",
+        run: str | None = None,
+        fresh: bool = False,
+    ) -> CopyOptions:
+        """Return checked options.
+
+        Raises:
+            ConfigError: With the option, the value and what is allowed.
+        """
+        patterns, names = _selected(tables)
+        renamed_tables, renamed_columns = _renames(rename or {})
+        return CopyOptions(
+            tables=patterns,
+            names=names,
+            exclude=_patterns("exclude", exclude),
+            mode=_one_of("mode", mode, MODES),
+            parallel=_lanes(parallel),
+            memory_bytes=parse_size("memory", memory),
+            partition_by=_partitioning(partition_by),
+            route=_one_of("route", route, ROUTES),
+            on_unrepresentable=_policies(on_unrepresentable),
+            types=_by_column("types", types or {}),
+            where=_by_table("where", where or {}),
+            rename_tables=renamed_tables,
+            rename_columns=renamed_columns,
+            indexes=_flag("indexes", indexes),
+            foreign_keys=_flag("foreign_keys", foreign_keys),
+            triggers=_one_of("triggers", triggers, TRIGGERS),
+            run=_run(run),
+            fresh=_flag("fresh", fresh),
+        )
+
+    def shape(self) -> dict[str, str]:
+        """Return the options that decide the outcome, as text that compares equal if they do.
+
+        Speed, memory and the run's name are left out: they may change between two starts.
+        """
+        return {f: _stable(getattr(self, f)) for f in self.__struct_fields__ if f not in _FREE}
+
+    def partitioning(self, table: QualifiedName) -> str:
+        """Return how this source table is to be partitioned: a word, or a column's name."""
+        if isinstance(self.partition_by, str):
+            return self.partition_by
+        return self.partition_by.get((table.schema, table.name), "auto")
+
+    def filter(self, table: QualifiedName) -> str | None:
+        """Return the filter of this source table."""
+        return self.where.get((table.schema, table.name))
+
+    def target_name(self, table: QualifiedName) -> QualifiedName:
+        """Return the name of this source table on the target."""
+        key = (table.schema, table.name)
+        return QualifiedName(*self.rename_tables.get(key, key))
+
+    def target_columns(self, table: QualifiedName) -> dict[str, str]:
+        """Return new names by old ones for the columns of this source table that get one."""
+        return _of_table(self.rename_columns, table)
+
+    def policies(self, table: QualifiedName) -> dict[str, str]:
+        """Return what ``ReadSpec.on_unrepresentable`` takes for this source table."""
+        named = {k: v for k, v in self.on_unrepresentable.items() if k is not None}
+        return {"": self.on_unrepresentable.get(None, "error"), **_of_table(named, table)}
+
+
+def qualified_name(name: Name | QualifiedName, option: str = "table") -> QualifiedName:
+    """Return the name that ``schema.table`` or a tuple spells."""
+    if isinstance(name, QualifiedName):
+        return name
+    return QualifiedName(*_parts(option, name, (2,)))
+
+
+def parse_size(option: str, value: str | int) -> int:
+    """Return the bytes of ``"192MiB"``, ``"1 GB"`` or a plain number."""
+    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value))
+    unit = _UNITS.get(match[2].upper()) if match else None
+    if match is None or unit is None:
+        raise ConfigError(
+            f"{option}={value!r} is not a size",
+            hint='write it as "192MiB", "1GB" or a number of bytes',
+        )
+    size_bytes = int(float(match[1]) * unit)
+    if size_bytes < MINIMUM_MEMORY_BYTES:
+        raise ConfigError(
+            f"{option}={value!r} is too little", hint=f"at least {MINIMUM_MEMORY_BYTES >> 20}MiB"
+        )
+    return size_bytes
+
+
+def _selected(
+    tables: Iterable[Name] | str | None,
+) -> tuple[tuple[str, ...] | None, tuple[QualifiedName, ...]]:
+    if tables is None:
+        return None, ()
+    given = (tables,) if isinstance(tables, str) else tuple(tables)
+    if not given:
+        raise ConfigError("tables is empty", hint="leave it out to copy every user table")
+    names = tuple(qualified_name(t, "tables") for t in given if isinstance(t, tuple))
+    return _patterns("tables", (t for t in given if not isinstance(t, tuple))), names
+
+
+def _patterns(option: str, value: Iterable[Any] | str) -> tuple[str, ...]:
+    patterns = (value,) if isinstance(value, str) else tuple(value)
+    for pattern in patterns:
+        parts = pattern.split(".") if isinstance(pattern, str) else []
+        if not 1 <= len(parts) <= 2 or not all(parts):
+            raise ConfigError(
+                f"{option} holds {pattern!r}",
+                hint='"table", "schema.table" or a pattern such as "public.*"; in `tables` a '
+                "tuple (schema, table) where a name contains a dot",
+            )
+    return patterns
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), allowed, 1)
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"{option}={value!r} is not known", hint=f"one of {', '.join(allowed)}{guess}"
+    )
+
+
+def _flag(option: str, value: bool) -> bool:
+    if value is True or value is False:
+        return value
+    raise ConfigError(f"{option}={value!r} is neither True nor False")
+
+
+def _lanes(parallel: int | None) -> int:
+    if parallel is None:
+        return max(2, min(8, os.cpu_count() or 2))
+    if type(parallel) is not int or not 1 <= parallel <= _MAXIMUM_LANES:
+        raise ConfigError(
+            f"parallel={parallel!r} is not a number of lanes", hint=f"1 to {_MAXIMUM_LANES}"
+        )
+    return parallel
+
+
+def _run(name: str | None) -> str | None:
+    if name is None or (isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200):
+        return name
+    raise ConfigError(f"run={name!r} is not a name", hint="1 to 200 printable characters")
+
+
+def _partitioning(value: str | Mapping[Name, str]) -> str | dict[TableName, str]:
+    if isinstance(value, str):
+        return _one_of("partition_by", value, PARTITIONINGS)
+    return _by_table("partition_by", value)
+
+
+def _policies(value: str | Mapping[Name, str]) -> dict[ColumnName | None, str]:
+    given = {"": value} if isinstance(value, str) else _mapping("on_unrepresentable", value)
+    policies: dict[ColumnName | None, str] = {}
+    for name, policy in given.items():
+        key = None if name == "" else _column("on_unrepresentable", name)
+        policies[key] = _one_of("on_unrepresentable", policy, POLICIES)
+    return policies
+
+
+def _renames(
+    rename: Mapping[Name, Name],
+) -> tuple[dict[TableName, TableName], dict[ColumnName, str]]:
+    tables: dict[TableName, TableName] = {}
+    columns: dict[ColumnName, str] = {}
+    for key, new in _mapping("rename", rename).items():
+        old = _parts("rename", key, (2, 3))
+        if len(old) == 2:
+            tables[old[0], old[1]] = _new_table(old[0], new)
+        else:
+            columns[old[0], old[1], old[2]] = _text("rename", key, new)
+    _distinct("tables", list(tables.values()))
+    _distinct("columns", [(*key[:2], new) for key, new in columns.items()])
+    return tables, columns
+
+
+def _new_table(schema: str, new: Name) -> TableName:
+    if isinstance(new, str) and new and "." not in new:
+        return (schema, new)
+    parts = _parts("rename", new, (2,))
+    return (parts[0], parts[1])
+
+
+def _distinct(what: str, names: list[tuple[str, ...]]) -> None:
+    twice = sorted({".".join(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"rename gives two {what} the name {twice[0]}")
+
+
+def _by_table(option: str, given: Mapping[Name, str]) -> dict[TableName, str]:
+    return {
+        (parts[0], parts[1]): _text(option, key, value)
+        for key, value in _mapping(option, given).items()
+        for parts in [_parts(option, key, (2,))]
+    }
+
+
+def _by_column(option: str, given: Mapping[Name, str]) -> dict[ColumnName, str]:
+    return {_column(option, k): _text(option, k, v) for k, v in _mapping(option, given).items()}
+
+
+def _mapping(option: str, given: Mapping[Name, Any]) -> Mapping[Name, Any]:
+    if isinstance(given, Mapping):
+        return given
+    raise ConfigError(f"{option}={given!r} is not a mapping of names to values")
+
+
+def _text(option: str, key: Name, value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ConfigError(f"{option}[{key!r}]={value!r} is not text")
+
+
+def _column(option: str, key: Name) -> ColumnName:
+    parts = _parts(option, key, (3,))
+    return (parts[0], parts[1], parts[2])
+
+
+def _parts(option: str, name: Any, lengths: tuple[int, ...]) -> tuple[str, ...]:
+    parts = tuple(name.split(".")) if isinstance(name, str) else name
+    if (
+        isinstance(parts, tuple)
+        and len(parts) in lengths
+        and all(isinstance(p, str) and p for p in parts)
+    ):
+        return parts
+    raise ConfigError(
+        f"{option} has the name {name!r}",
+        hint=f"{' or '.join(_SHAPES[n] for n in lengths)}; a tuple of the parts where one "
+        "contains a dot",
+    )
+
+
+def _of_table(by_column: Mapping[ColumnName, str], table: QualifiedName) -> dict[str, str]:
+    return {c: v for (s, t, c), v in by_column.items() if (s, t) == (table.schema, table.name)}
+
+
+def _stable(value: Any) -> str:
+    if isinstance(value, dict):
+        return repr(sorted(value.items(), key=lambda item: repr(item[0])))
+    return repr(sorted(value)) if isinstance(value, tuple) else repr(value)

@@ -1,0 +1,247 @@
+"""What a copy tells about itself: progress events while it runs, results when it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastload.model import NotCarried, Plan, Position, TablePlan
+
+PHASES = ("planning", "copying", "steps", "done")
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of a running copy, handed to the ``progress`` callback.
+
+    Attributes:
+        phase: ``"planning"``, ``"copying"``, ``"steps"`` (indexes, keys, …) or ``"done"``.
+        rows: Rows of finished and running partitions.
+        rows_estimated: The source's estimate for the whole run; may be below ``rows``.
+        rows_per_s: Rate of the last seconds; likewise ``bytes_per_s``.
+        eta_s: Seconds until the rows are in, or None while there is nothing to tell it from.
+        waiting: The side that waits for the other: ``"reader"``, ``"writer"`` or None.
+        current: Tables being copied now.
+    """
+
+    phase: str
+    tables_done: int = 0
+    tables_total: int = 0
+    rows: int = 0
+    rows_estimated: int = 0
+    bytes: int = 0
+    bytes_estimated: int = 0
+    seconds: float = 0.0
+    rows_per_s: float = 0.0
+    bytes_per_s: float = 0.0
+    eta_s: float | None = None
+    waiting: str | None = None
+    current: tuple[str, ...] = ()
+    steps_done: int = 0
+    steps_total: int = 0
+
+    @property
+    def bottleneck(self) -> str | None:
+        """The slower side: ``"target"`` while the reader waits, ``"source"`` while the writer."""
+        return {"reader": "target", "writer": "source"}.get(self.waiting or "")
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the estimated bytes that is copied, at most 1; None without an estimate."""
+        return min(1.0, self.bytes / self.bytes_estimated) if self.bytes_estimated else None
+
+
+class TableResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What was copied of one table.
+
+    Attributes:
+        name: The source table, as ``schema.name``.
+        target: The target table, where its name differs.
+        rows: Rows that source and target agreed on.
+        seconds: From the first partition's start to the last one's commit.
+        why: Why this route.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    seconds: float
+    route: str
+    why: str = ""
+    partitions: int = 1
+    target: str | None = None
+
+
+class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy has done.
+
+    Attributes:
+        consistent: Whether all rows come from one cut of the source.
+        inconsistent_because: Why not.
+        not_carried: Objects of the source that the target does not have.
+        losses: Lossy type pairs that were accepted, in words.
+        position: Where the source's log stood at the cut.
+    """
+
+    run: str
+    tables: tuple[TableResult, ...]
+    seconds: float
+    consistent: bool = True
+    inconsistent_because: str | None = None
+    not_carried: tuple[NotCarried, ...] = ()
+    losses: tuple[str, ...] = ()
+    position: Position | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows in all tables."""
+        return sum(t.rows for t in self.tables)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all tables, as read from the source."""
+        return sum(t.bytes for t in self.tables)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that any JSON writer takes."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain["position"] = self.position.token if self.position else None
+        return {**plain, "rows": self.rows, "bytes": self.bytes}
+
+    def html(self) -> str:
+        """Return a page of one file, which needs nothing else."""
+        from fastload.report_html import result_page
+
+        return result_page(self)
+
+    def _repr_html_(self) -> str:
+        from fastload.report_html import result_fragment
+
+        return result_fragment(self)
+
+    def __str__(self) -> str:
+        return describe_result(self)
+
+
+def describe_result(result: CopyResult) -> str:
+    """Return a result as text: one line, then one per table, then what was left out."""
+    rows, tables = count(result.rows, "row"), count(len(result.tables), "table")
+    took = f"{size(result.bytes)} in {duration(result.seconds)}"
+    lines = [f"copied {rows} of {tables}, {took} (run {result.run})"]
+    width = max((len(_title(t)) for t in result.tables), default=0)
+    lines += [
+        f"  {_title(t):<{width}}  {t.rows:>14,} rows  {size(t.bytes):>9}  {t.route}"
+        for t in result.tables
+    ]
+    if not result.consistent:
+        lines.append(f"not one consistent state: {result.inconsistent_because}")
+    lines += _listed("values may lose", result.losses)
+    lines += _listed("not carried", result.not_carried)
+    return "\n".join(lines)
+
+
+def describe(plan: Plan) -> str:
+    """Return a plan as text: tables with routes, schema work, losses, what is not carried."""
+    rows = count(sum(t.source.rows for t in plan.tables), "row")
+    bytes_ = size(sum(t.source.bytes for t in plan.tables))
+    lines = [
+        f"run {plan.run}: {plan.source} -> {plan.target}",
+        f"mode {plan.mode}, guarantee {guarantee(plan.guarantee)}",
+        f"{count(len(plan.tables), 'table')}, about {rows}, {bytes_}:",
+    ]
+    for table in plan.tables:
+        lines += _table_lines(table)
+    lines += _listed("values may lose", plan.losses)
+    lines += _listed("not carried", plan.not_carried)
+    lines += _listed("before the rows", [s.title for s in plan.before])
+    lines += _listed("after the rows", [s.title for s in plan.after])
+    return "\n".join(lines)
+
+
+def progress_line(progress: Progress) -> str:
+    """Return a snapshot as one line: share, rows, rates, time left, the slower side."""
+    p = progress
+    if p.phase == "planning":
+        return f"planning, {duration(p.seconds)}"
+    share = f"{100 * p.fraction:.0f} %, " if p.fraction is not None else ""
+    done = f"{p.tables_done}/{p.tables_total} tables, {count(p.rows, 'row')}, {size(p.bytes)}"
+    if p.phase == "done":
+        return f"done: {done} in {duration(p.seconds)}"
+    if p.phase == "steps":
+        return f"{done}; step {p.steps_done} of {p.steps_total}, {duration(p.seconds)}"
+    rates = f"{size(p.bytes_per_s)}/s, {p.rows_per_s:,.0f} rows/s"
+    left = f", {duration(p.eta_s)} left" if p.eta_s is not None else ""
+    slower = f", the {p.bottleneck} is the bottleneck" if p.bottleneck else ""
+    return f"{share}{done}, {rates}{left}{slower}"
+
+
+def guarantee(level: str) -> str:
+    """Return a guarantee level in words."""
+    words = {"L3": "exactly once", "L2": "idempotent", "L1": "at least once"}
+    return words.get(level, level)
+
+
+def table_title(table: TablePlan) -> str:
+    """Return a planned table's name, and the target's where it differs."""
+    source, target = table.source.name, table.target.name
+    return str(source) if source == target else f"{source} -> {target}"
+
+
+def result_of(
+    table: TablePlan, *, rows: int, bytes: int, seconds: float, route: str | None = None
+) -> TableResult:
+    """Return the result of a planned table."""
+    renamed = table.target.name != table.source.name
+    return TableResult(
+        name=str(table.source.name),
+        target=str(table.target.name) if renamed else None,
+        rows=rows,
+        bytes=bytes,
+        seconds=seconds,
+        route=route or table.route,
+        why=table.why,
+        partitions=max(1, len(table.partitions)),
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1,234 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(size_bytes: float) -> str:
+    """Return a size as ``1.2 MB``, in powers of ten as rates are."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as ``4.2 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _table_lines(table: TablePlan) -> list[str]:
+    parts = count(max(1, len(table.partitions)), "partition")
+    where = f", where {table.where}" if table.where else ""
+    merged = f", merged by {', '.join(table.merge_by)}" if table.merge_by else ""
+    estimate = f"about {count(table.source.rows, 'row')}, {size(table.source.bytes)}"
+    return [
+        f"  {table_title(table)}: {estimate}, {parts}{where}{merged}",
+        f"    route {table.route}: {table.why}",
+    ]
+
+
+def _title(table: TableResult) -> str:
+    return f"{table.name} -> {table.target}" if table.target else table.name
+
+
+def _listed(title: str, items: tuple[Any, ...] | list[Any]) -> list[str]:
+    return [f"{title}:", *(f"  {item}" for item in items)] if items else []

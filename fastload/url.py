@@ -1,0 +1,215 @@
+"""Database URLs in SQLAlchemy's spelling, and secrets that no text shows."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote, unquote
+
+from fastload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ALIASES = {"postgres": "postgresql"}
+_SECRET_WORDS = ("pass", "pwd", "secret", "token", "credential", "key")
+_SHAPE = "write it as scheme://user:password@host:port/database?option=value"
+_ENCODE = "percent-encode / ? # @ % and blanks inside user, password, database and option values"
+_SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
+_HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
+
+
+class Secret:
+    """A value that only ``reveal`` shows: repr, format, copies and pickles do not."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: what reads the pickle could read it too")
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed database URL; its text forms leave out what is secret.
+
+    Attributes:
+        scheme: The dialect: ``postgresql`` of ``postgresql+asyncpg``.
+        driver: What follows the plus, or None.
+        host: Name, address without brackets, or an absolute path: the folder of a unix socket.
+        options: What follows the question mark; a plus there is a plus, as libpq reads it.
+    """
+
+    scheme: str
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    driver: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scheme", _ALIASES.get(self.scheme, self.scheme))
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        if isinstance(self.password, str):
+            object.__setattr__(self, "password", Secret(self.password))
+
+    @classmethod
+    def parse(cls, text: str) -> Url:
+        """Parse strictly: what could be read in two ways is refused.
+
+        Raises:
+            ConfigError: With what is wrong; never with the text, which may hold a password.
+        """
+        head, rest = _split_scheme(text)
+        scheme, _, driver = head.partition("+")
+        before, _, query = rest.partition("?")
+        authority, _, path = before.partition("/")
+        if "@" in path or "@" in query:
+            raise _wrong("an @ stands after the URL's host", _ENCODE)
+        if "/" in path:
+            raise _wrong("the URL's path has more than one part", _ENCODE)
+        userinfo, _, place = authority.rpartition("@")
+        user, colon, password = userinfo.partition(":")
+        host, port = _host_and_port(place)
+        return cls(
+            scheme=scheme,
+            driver=driver or None,
+            host=host,
+            port=port,
+            database=_decoded(path) or None,
+            user=_decoded(user) or None,
+            password=Secret(_decoded(password)) if colon else None,
+            options=_options(query),
+        )
+
+    def with_database(self, name: str) -> Url:
+        """Return the same URL for another database of the server."""
+        return replace(self, database=name)
+
+    def __str__(self) -> str:
+        driver = f"+{self.driver}" if self.driver else ""
+        user = quote(self.user, safe="") if self.user else ""
+        secret = ":***" if self.password else ""
+        at = "@" if user or secret else ""
+        port = f":{self.port}" if self.port else ""
+        name = f"/{quote(self.database, safe='')}" if self.database else ""
+        shown = "&".join(f"{quote(k)}={_shown(k, v)}" for k, v in self.options.items())
+        query = f"?{shown}" if shown else ""
+        return (
+            f"{self.scheme}{driver}://{user}{secret}{at}{_shown_host(self.host)}{port}{name}{query}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Url({str(self)!r})"
+
+
+def _wrong(what: str, hint: str = _SHAPE) -> ConfigError:
+    return ConfigError(what, hint=hint)
+
+
+def _split_scheme(text: str) -> tuple[str, str]:
+    if not isinstance(text, str):
+        raise _wrong(f"a URL is text, not {type(text).__name__}")
+    head, mark, rest = text.partition("://")
+    if not mark:
+        raise _wrong("this is not a database URL: it has no '://'")
+    if not all(_SCHEME.fullmatch(word) for word in head.lower().split("+", 1)):
+        raise _wrong("the URL's scheme is not a word")
+    if _RAW_CONTROL.search(rest):
+        raise _wrong("the URL holds a blank, a control character or a #", _ENCODE)
+    return head.lower(), rest
+
+
+def _host_and_port(place: str) -> tuple[str | None, int | None]:
+    if place.startswith("["):
+        host, bracket, after = place[1:].partition("]")
+        if not bracket or not _is_ipv6(unquote(host)) or (after and after[0] != ":"):
+            raise _wrong("the URL's host in brackets is not an IPv6 address")
+        return unquote(host), _port(after[1:]) if after else None
+    host, colon, port = place.partition(":")
+    host = _decoded(host)
+    if not host.startswith("/") and host and not _HOST.fullmatch(host):
+        raise _wrong("the URL's host is not a name or an address", f"{_SHAPE}; {_ENCODE}")
+    return host or None, _port(port) if colon else None
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535:
+        return int(text)
+    raise _wrong("the URL's port is not a number from 1 to 65535", f"{_SHAPE}; {_ENCODE}")
+
+
+def _decoded(text: str) -> str:
+    if _BAD_ESCAPE.search(text):
+        raise _wrong("a % in the URL is not followed by two hexadecimal digits", "write % as %25")
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _wrong("percent-encoded bytes in the URL are not UTF-8") from None
+    if "\0" in decoded:
+        raise _wrong("the URL holds a zero byte")
+    return decoded
+
+
+def _options(query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for pair in query.split("&") if query else ():
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise _wrong("an option of the URL is not written name=value", f"{_SHAPE}; {_ENCODE}")
+        if _decoded(name) in options:
+            raise _wrong("the URL names an option twice", "keep one of them")
+        options[_decoded(name)] = _decoded(value)
+    return options
+
+
+def _shown(key: str, value: str) -> str:
+    secret = any(word in key.lower() for word in _SECRET_WORDS)
+    return "***" if secret else quote(value, safe="/:")
+
+
+def _shown_host(host: str | None) -> str:
+    if host and ":" in host:
+        return f"[{host}]"
+    return quote(host or "", safe="")
