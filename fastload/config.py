@@ -237,7 +237,7 @@ def _partitioning(value: str | Mapping[Name, str]) -> str | dict[TableName, str]
 
 def _policies(value: str | Mapping[Name, str]) -> dict[ColumnName | None, str]:
     given = {"": value} if isinstance(value, str) else _mapping("on_unrepresentable", value)
-    policies: dict[ColumnName | None, str] = {}
+    policies: dict[ColumnName | None, str] = {None: "error"}
     for name, policy in given.items():
         key = None if name == "" else _column("on_unrepresentable", name)
         policies[key] = _one_of("on_unrepresentable", policy, POLICIES)

@@ -21,6 +21,10 @@ _ENCODE = "percent-encode / ? # @ % and blanks inside user, password, database a
 _SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
+_IN_TEXT = re.compile(r"([A-Za-z][\w+.-]*://)[^\s'\"]*@")
+_OPTION_IN_TEXT = re.compile(
+    rf"([?&][^=&\s]*(?:{'|'.join(_SECRET_WORDS)})[^=&\s]*=)[^&\s'\"]+", re.I
+)
 _HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
 
 
@@ -134,6 +138,11 @@ class Url:
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"
+
+
+def redacted(text: str) -> str:
+    """Return text that others wrote, without what may be credentials in URLs within it."""
+    return _OPTION_IN_TEXT.sub(r"\1***", _IN_TEXT.sub(r"\1***@", text))
 
 
 def _wrong(what: str, hint: str = _SHAPE) -> ConfigError:

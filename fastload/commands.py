@@ -1,0 +1,363 @@
+"""Subcommands of ``fastload``: each is one verb with the verb's own options."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+from cyclopts import App, Parameter
+
+from fastload import progress
+from fastload.errors import ConfigError
+from fastload.report import count, describe
+from fastload.url import Url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastload.config import Name
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
+_SEVERAL = Parameter(negative=(), allow_leading_hyphen=False)
+
+
+def _version() -> str:
+    try:
+        return version("fastload")
+    except PackageNotFoundError:
+        return "not installed as a package"
+
+
+app = App(
+    name="fastload",
+    help="Copy whole databases between servers: partitioned, parallel, exact.",
+    help_format="plaintext",
+    version=_version,
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CopyFlags:
+    """Options of ``copy`` and ``plan``.
+
+    Names are written schema.table or schema.table.column; a part with a dot in "double quotes".
+
+    Attributes:
+        tables: Table or pattern such as 'public.*'; may be repeated. Default: every user table.
+        exclude: Table or pattern to leave out; may be repeated.
+        mode: create makes tables, which must be new or empty; append adds; truncate empties
+            first; replace drops and makes anew; upsert merges by primary key.
+        parallel: Lanes, each with a connection to either side. Default: by CPUs.
+        memory: Bound of all buffers together.
+        partition_by: auto, physical, keys, or TABLE=COLUMN, which may be repeated.
+        route: auto, wire (bytes pass undecoded) or arrow.
+        on_unrepresentable: error or null, for values the target cannot hold; or
+            COLUMN=error|null, which may be repeated.
+        types: COLUMN=TYPE, a type in the source's spelling; may be repeated.
+        where: TABLE=FILTER, in the source's dialect; may be repeated.
+        rename: TABLE=NEW or COLUMN=NEW; may be repeated.
+        indexes: Make the source's indexes.
+        foreign_keys: Make the source's foreign keys.
+        triggers: What to do when triggers of existing target tables would fire.
+        run: Name of the run; starting it again continues it. Default: derived.
+        fresh: Forget a stored run of this name and begin anew.
+    """
+
+    tables: Annotated[tuple[str, ...], Parameter(name=("--tables", "--table"), negative=())] = ()
+    exclude: Annotated[tuple[str, ...], _SEVERAL] = ()
+    mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create"
+    parallel: int | None = None
+    memory: str = "192MiB"
+    partition_by: Annotated[tuple[str, ...], _SEVERAL] = ()
+    route: Literal["auto", "wire", "arrow"] = "auto"
+    on_unrepresentable: Annotated[tuple[str, ...], _SEVERAL] = ()
+    types: Annotated[tuple[str, ...], Parameter(name=("--types", "--type"), negative=())] = ()
+    where: Annotated[tuple[str, ...], _SEVERAL] = ()
+    rename: Annotated[tuple[str, ...], _SEVERAL] = ()
+    indexes: bool = True
+    foreign_keys: bool = True
+    triggers: Literal["stop", "fire"] = "stop"
+    run: str | None = None
+    fresh: Annotated[bool, Parameter(negative=())] = False
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``fastload.copy``."""
+        same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys")
+        return {
+            **{n: getattr(self, n) for n in (*same, "triggers", "run", "fresh")},
+            "tables": [_pattern(t) for t in self.tables] or None,
+            "exclude": self.exclude,
+            "partition_by": _word_or_pairs("partition-by", self.partition_by, "auto"),
+            "on_unrepresentable": _policies(self.on_unrepresentable),
+            "types": _pairs("types", self.types),
+            "where": _pairs("where", self.where),
+            "rename": {k: name(v) for k, v in _pairs("rename", self.rename).items()},
+        }
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class OutputFlags:
+    """How a command tells what it did.
+
+    Attributes:
+        json: Print the result as JSON.
+        quiet: Show no progress.
+        debug: Show where an error arose, without credentials.
+    """
+
+    json: Annotated[bool, Parameter(negative=())] = False
+    quiet: Annotated[bool, Parameter(negative=())] = False
+    debug: Annotated[bool, Parameter(negative=())] = False
+
+
+_PLAIN = OutputFlags()
+_DEFAULTS = CopyFlags()
+
+
+@app.command
+async def copy(
+    source: str,
+    target: str,
+    *,
+    flags: CopyFlags = _DEFAULTS,
+    html: Annotated[Path | None, Parameter(negative=())] = None,
+    output: OutputFlags = _PLAIN,
+) -> None:
+    """Copy tables, indexes, keys and sequences from one database to another.
+
+    Args:
+        source: URL of the database to read.
+        target: URL of the database to write.
+        html: Write a report to this file.
+    """
+    from fastload import api
+
+    keywords = flags.keywords()
+    with _display(output) as show:
+        result = await api.copy(source, target, **keywords, progress=show)
+    if html:
+        html.write_text(result.html())
+    _tell(result.to_dict() if output.json else result, output)
+
+
+@app.command
+async def plan(
+    source: str, target: str, *, flags: CopyFlags = _DEFAULTS, output: OutputFlags = _PLAIN
+) -> None:
+    """Show what copy would do: routes, partitions, schema work, losses; changes nothing.
+
+    Args:
+        source: URL of the database to read.
+        target: URL of the database to write.
+    """
+    import msgspec
+
+    from fastload import api
+
+    made = await api.plan(source, target, **flags.keywords())
+    _tell(msgspec.to_builtins(made) if output.json else describe(made), output)
+
+
+@app.command
+async def read(
+    source: str,
+    table: str,
+    *,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"), negative=())] = None,
+    rows: int = 20,
+    debug: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Read one table into a file, or show its first rows.
+
+    Args:
+        source: URL of the database.
+        table: The table, as schema.table.
+        output: File to write: .parquet, .csv or .arrow.
+        rows: Rows to show when no file is written.
+        debug: Show where an error arose, without credentials.
+    """
+    from fastload import api, table_files
+
+    save = table_files.saver(output) if output else None
+    async with api.read(source, name(table)) as reading:
+        if save is None:
+            print(await table_files.preview(reading, rows))
+        else:
+            print(f"wrote {count(await save(reading), 'row')} to {output}")
+
+
+@app.command
+async def write(
+    file: Path,
+    target: str,
+    table: str,
+    *,
+    mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create",
+    output: OutputFlags = _PLAIN,
+) -> None:
+    """Write a Parquet, CSV or Arrow file into one table.
+
+    Args:
+        file: The file: .parquet, .csv or .arrow.
+        target: URL of the database.
+        table: The table, as schema.table.
+    """
+    from fastload import api, table_files
+
+    with table_files.opened(file) as stream:
+        result = await api.write(stream, target, name(table), mode=mode)
+    _tell(result.to_dict() if output.json else result, output)
+
+
+@app.command
+async def runs(
+    target: str,
+    *,
+    discard: Annotated[str | None, Parameter(negative=())] = None,
+    output: OutputFlags = _PLAIN,
+) -> None:
+    """List the runs that a target remembers, or forget one.
+
+    Args:
+        target: URL of the database that was written.
+        discard: Name of a run to forget; its rows stay where they are.
+    """
+    from fastload.registry import open_target
+
+    async with open_target(Url.parse(target), connections=1) as opened:
+        state = opened.state()
+        stored = list(await state.runs())
+        if discard is not None:
+            if discard not in [run.plan.run for run in stored]:
+                raise ConfigError(
+                    f"the target remembers no run {discard!r}",
+                    hint=f"it has: {', '.join(r.plan.run for r in stored) or 'none'}",
+                )
+            await state.discard(discard)
+            stored = [run for run in stored if run.plan.run != discard]
+    told = [_run_line(run) for run in stored]
+    _tell(told if output.json else _runs_text(told), output)
+
+
+@app.command
+async def doctor(*urls: str, output: OutputFlags = _PLAIN) -> int:
+    """Check versions, kernels, and what databases allow.
+
+    Args:
+        urls: Databases to examine.
+    """
+    from fastload import doctor as examination
+
+    findings = await examination.examine([Url.parse(url) for url in urls])
+    plain = [examination.to_dict(f) for f in findings]
+    _tell(plain if output.json else examination.as_text(findings), output)
+    return 1 if any(f.finding.level == "bad" for f in findings) else 0
+
+
+@app.command
+async def demo(*, scale: float = 0.1, html: Path = Path("demo-report.html")) -> int:
+    """Copy TPC-H between two private PostgreSQL servers and compare both sides.
+
+    Args:
+        scale: TPC-H scale factor; 1 is about 1 GB.
+        html: File for the report.
+    """
+    from fastload.testing import demo as demonstration
+
+    return await demonstration.run(scale, html)
+
+
+def name(text: str) -> Name:
+    """Return the tuple of parts of a dotted name; a part in double quotes may hold dots.
+
+    Raises:
+        ConfigError: The quotes do not match.
+    """
+    parts, at = [], 0
+    while match := _PART.match(text, at):
+        parts.append(match[1].replace('""', '"') if match[1] else match[2])
+        at = match.end()
+        if at == len(text):
+            return tuple(parts)
+        if text[at] != ".":
+            break
+        at += 1
+    raise ConfigError(
+        f"{text!r} is not a name",
+        hint='write schema.table; a part that holds a dot or a quote in "double quotes"',
+    )
+
+
+def _pattern(text: str) -> Name:
+    if '"' not in text:
+        return text
+    return name(text)
+
+
+def _pairs(option: str, given: tuple[str, ...]) -> dict[Name, str]:
+    pairs: dict[Name, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--{option} {text!r} is not written NAME=VALUE")
+        if name(key) in pairs:
+            raise ConfigError(f"--{option} names {key} twice")
+        pairs[name(key)] = value
+    return pairs
+
+
+def _word_or_pairs(option: str, given: tuple[str, ...], default: str) -> str | dict[Name, str]:
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    return _pairs(option, given) or default
+
+
+def _policies(given: tuple[str, ...]) -> dict[Name, str]:
+    words = [text for text in given if "=" not in text]
+    if len(words) > 1:
+        raise ConfigError(f"--on-unrepresentable is given as {' and as '.join(words)}")
+    named = _pairs("on-unrepresentable", tuple(text for text in given if "=" in text))
+    return {"": words[0] if words else "error", **named}
+
+
+@contextmanager
+def _display(output: OutputFlags) -> Iterator[progress.Show | None]:
+    with nullcontext() if output.quiet else progress.display(sys.stderr) as show:
+        yield show
+
+
+def _tell(told: Any, output: OutputFlags) -> None:
+    print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() if output.json else told)
+
+
+def _run_line(run: Any) -> dict[str, Any]:
+    stored = run.plan
+    return {
+        "run": stored.run,
+        "mode": stored.mode,
+        "source": stored.source,
+        "tables": len(stored.tables),
+        "partitions": sum(len(t.partitions) for t in stored.tables),
+        "partitions_done": len(run.receipts),
+        "rows": sum(r.rows or 0 for r in run.receipts),
+        "steps": len(stored.after),
+        "steps_done": len(run.steps),
+    }
+
+
+def _runs_text(told: list[dict[str, Any]]) -> str:
+    lines = [
+        f"{r['run']}: {r['mode']} of {count(r['tables'], 'table')} from {r['source']}; "
+        f"{r['partitions_done']}/{r['partitions']} partitions, {count(r['rows'], 'row')}, "
+        f"{r['steps_done']}/{r['steps']} steps"
+        for r in told
+    ]
+    return "\n".join(lines) or "no runs"

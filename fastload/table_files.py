@@ -1,0 +1,160 @@
+"""Tables in files: Parquet, CSV and Arrow, read and written as streams of record batches."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from fastload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from fastload.adapter import Reading
+
+    Save: TypeAlias = Callable[[Reading], Awaitable[int]]
+
+_SUFFIXES = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+_CELL_WIDTH = 32
+
+
+def form_of(file: Path) -> str:
+    """Return ``parquet``, ``csv`` or ``arrow``, by the file's suffix."""
+    form = _SUFFIXES.get(file.suffix.lower())
+    if form is None:
+        raise ConfigError(
+            f"{file} has no suffix of a known form", hint=f"one of {', '.join(_SUFFIXES)}"
+        )
+    return form
+
+
+def saver(file: Path) -> Save:
+    """Return what writes a reading to this file and returns the rows.
+
+    The file gets its name when it is complete; a failure leaves what was there before.
+    """
+    form = form_of(file)
+    if not file.parent.is_dir():
+        raise ConfigError(f"the folder {file.parent} does not exist")
+
+    async def save(reading: Reading) -> int:
+        partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+        try:
+            rows = await _written(partial, form, reading)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+        return rows
+
+    return save
+
+
+async def preview(reading: Reading, limit: int) -> str:
+    """Return the first rows as a text table."""
+    batches, rows = [], 0
+    async for batch in reading:
+        batches.append(batch.slice(0, limit - rows))
+        rows += batches[-1].num_rows
+        if rows >= limit:
+            break
+    table = pa.Table.from_batches(batches, reading.schema)
+    return _as_text(table)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[pa.RecordBatchReader]:
+    """Open a file as a stream of record batches."""
+    form = form_of(file)
+    try:
+        with file.open("rb") as raw:
+            yield _stream(form, raw)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no file {file}") from None
+    except pa.ArrowInvalid as error:
+        raise ConfigError(f"{file} cannot be read as {form}: {error}") from error
+
+
+def _stream(form: str, raw: Any) -> pa.RecordBatchReader:
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        parquet = pq.ParquetFile(raw)
+        return pa.RecordBatchReader.from_batches(parquet.schema_arrow, parquet.iter_batches())
+    if form == "csv":
+        import pyarrow.csv
+
+        return pyarrow.csv.open_csv(raw)
+    with suppress(pa.ArrowInvalid):
+        source = pa.ipc.open_file(raw)
+        batches = (source.get_batch(i) for i in range(source.num_record_batches))
+        return pa.RecordBatchReader.from_batches(source.schema, batches)
+    raw.seek(0)
+    return pa.ipc.open_stream(raw)
+
+
+async def _written(file: Path, form: str, reading: Reading) -> int:
+    assert isinstance(reading.schema, pa.Schema)
+    schema = _plain_schema(reading.schema) if form == "csv" else reading.schema
+    rows = 0
+    with _writer(file, form, schema) as writer:
+        async for batch in reading:
+            writer.write_batch(_plain_batch(batch, schema) if form == "csv" else batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _writer(file: Path, form: str, schema: pa.Schema) -> Any:
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter(file, schema)
+    if form == "arrow":
+        return pa.ipc.new_file(file, schema)
+    import pyarrow.csv
+
+    try:
+        return pyarrow.csv.CSVWriter(file, schema)
+    except pa.ArrowInvalid as error:
+        raise ConfigError(
+            f"CSV cannot hold every column: {error}", hint="write .parquet or .arrow"
+        ) from error
+
+
+def _plain_schema(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(f.name, _plain_type(f.type), f.nullable) for f in schema])
+
+
+def _plain_type(type_: pa.DataType) -> pa.DataType:
+    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+
+
+def _plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _as_text(table: pa.Table) -> str:
+    columns = [[n, *map(_cell, c.to_pylist())] for n, c in zip(table.column_names, table.columns)]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in zip(*columns, strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value).replace("\n", "\\n")
+    return text if len(text) <= _CELL_WIDTH else text[: _CELL_WIDTH - 1] + "…"
