@@ -110,7 +110,8 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         owner: The table and column it belongs to, if any.
         identity: Whether it is the sequence inside an identity column.
-        last_value: Last value handed out, or None when none was.
+        last_value: Where it stands, or None when that may not be read.
+        is_called: Whether ``last_value`` was handed out; otherwise it is the next one.
     """
 
     name: QualifiedName
@@ -122,6 +123,7 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
     cache: int
     cycle: bool
     last_value: int | None = None
+    is_called: bool = False
     owner: tuple[QualifiedName, str] | None = None
     identity: bool = False
     comment: str | None = None

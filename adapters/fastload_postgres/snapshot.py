@@ -20,7 +20,7 @@ import anyio
 from fastload.errors import SnapshotLost
 from fastload.model import Cut, Position, Table
 from fastload.tasks import task_group
-from fastload_postgres.catalog import SIGNATURE_QUERY
+from fastload_postgres.catalog import current_signatures, storage
 from fastload_postgres.connection import Connection, Sessions, translated
 from fastload_postgres.quoting import literal, qualified
 
@@ -106,7 +106,7 @@ async def open_snapshot(
         await holder.execute(_BEGIN)
         token, cut = await _export(holder)
         await _lock(holder, tables)
-        await _prove(holder, tables)
+        await _prove(sessions, holder, tables)
         snapshot = PostgresSnapshot(sessions, tables, token, cut)
         try:
             await snapshot.join(readers)
@@ -135,18 +135,20 @@ async def _lock(connection: Connection, tables: Sequence[Table]) -> None:
         await connection.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
 
 
-async def _prove(holder: Connection, tables: Sequence[Table]) -> None:
+async def _prove(sessions: Sessions, holder: Connection, tables: Sequence[Table]) -> None:
     by_oid = {int(t.extra["oid"]): t for t in tables}
-    seen: set[int] = set()
-    for row in await holder.fetch(SIGNATURE_QUERY, list(by_oid)):
-        table = by_oid[row["oid"]]
-        seen.add(row["oid"])
-        if row["seen_filenode"] != row["current_filenode"]:
+    stored = await storage(holder, list(by_oid))
+    # The columns as they are now, under the locks, and not as the snapshot sees them.
+    async with sessions.lend() as fresh:
+        signatures = await current_signatures(fresh, list(by_oid))
+    for oid, table in by_oid.items():
+        seen, now = stored[oid]
+        if oid not in signatures:
+            raise _lost(table, "was dropped while the copy was planned")
+        if seen != now:
             raise _lost(table, "was truncated or rewritten while the snapshot was taken")
-        if row["signature"] != table.extra["signature"]:
+        if signatures[oid] != table.extra["signature"]:
             raise _lost(table, "was altered while the copy was planned")
-    for oid in by_oid.keys() - seen:
-        raise _lost(by_oid[oid], "was dropped while the copy was planned")
 
 
 def _lost(table: Table, what: str) -> SnapshotLost:
