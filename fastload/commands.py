@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from fastload.config import Name
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
-_SEVERAL = Parameter(negative=(), allow_leading_hyphen=False)
+_SEVERAL = Parameter(negative=(), show_default=False)
+_OFF = Parameter(negative=(), show_default=False)
+SourceUrl = Annotated[str, Parameter(help="URL of the database to read.")]
+TargetUrl = Annotated[str, Parameter(help="URL of the database to write.")]
+TableName = Annotated[str, Parameter(help="The table, as schema.table.")]
+DebugFlag = Annotated[bool, _OFF, Parameter(help="Show where an error arose.")]
+HtmlFile = Annotated[Path, Parameter(help="File for the report.")]
 
 
 def _version() -> str:
@@ -58,8 +64,8 @@ class CopyFlags:
         memory: Bound of all buffers together.
         partition_by: auto, physical, keys, or TABLE=COLUMN, which may be repeated.
         route: auto, wire (bytes pass undecoded) or arrow.
-        on_unrepresentable: error or null, for values the target cannot hold; or
-            COLUMN=error|null, which may be repeated.
+        on_unrepresentable: error or null, for values that the target cannot hold; or
+            COLUMN=WORD, which may be repeated.
         types: COLUMN=TYPE, a type in the source's spelling; may be repeated.
         where: TABLE=FILTER, in the source's dialect; may be repeated.
         rename: TABLE=NEW or COLUMN=NEW; may be repeated.
@@ -70,7 +76,7 @@ class CopyFlags:
         fresh: Forget a stored run of this name and begin anew.
     """
 
-    tables: Annotated[tuple[str, ...], Parameter(name=("--tables", "--table"), negative=())] = ()
+    tables: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--tables", "--table"))] = ()
     exclude: Annotated[tuple[str, ...], _SEVERAL] = ()
     mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create"
     parallel: int | None = None
@@ -78,14 +84,14 @@ class CopyFlags:
     partition_by: Annotated[tuple[str, ...], _SEVERAL] = ()
     route: Literal["auto", "wire", "arrow"] = "auto"
     on_unrepresentable: Annotated[tuple[str, ...], _SEVERAL] = ()
-    types: Annotated[tuple[str, ...], Parameter(name=("--types", "--type"), negative=())] = ()
+    types: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--types", "--type"))] = ()
     where: Annotated[tuple[str, ...], _SEVERAL] = ()
     rename: Annotated[tuple[str, ...], _SEVERAL] = ()
     indexes: bool = True
     foreign_keys: bool = True
     triggers: Literal["stop", "fire"] = "stop"
     run: str | None = None
-    fresh: Annotated[bool, Parameter(negative=())] = False
+    fresh: Annotated[bool, _OFF] = False
 
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments of ``fastload.copy``."""
@@ -109,13 +115,11 @@ class OutputFlags:
 
     Attributes:
         json: Print the result as JSON.
-        quiet: Show no progress.
         debug: Show where an error arose, without credentials.
     """
 
-    json: Annotated[bool, Parameter(negative=())] = False
-    quiet: Annotated[bool, Parameter(negative=())] = False
-    debug: Annotated[bool, Parameter(negative=())] = False
+    json: Annotated[bool, _OFF] = False
+    debug: Annotated[bool, _OFF] = False
 
 
 _PLAIN = OutputFlags()
@@ -124,24 +128,19 @@ _DEFAULTS = CopyFlags()
 
 @app.command
 async def copy(
-    source: str,
-    target: str,
+    source: SourceUrl,
+    target: TargetUrl,
     *,
     flags: CopyFlags = _DEFAULTS,
-    html: Annotated[Path | None, Parameter(negative=())] = None,
+    html: HtmlFile | None = None,
+    quiet: Annotated[bool, _OFF, Parameter(help="Show no progress.")] = False,
     output: OutputFlags = _PLAIN,
 ) -> None:
-    """Copy tables, indexes, keys and sequences from one database to another.
-
-    Args:
-        source: URL of the database to read.
-        target: URL of the database to write.
-        html: Write a report to this file.
-    """
+    """Copy tables, indexes, keys and sequences from one database to another."""
     from fastload import api
 
     keywords = flags.keywords()
-    with _display(output) as show:
+    with _display(quiet) as show:
         result = await api.copy(source, target, **keywords, progress=show)
     if html:
         html.write_text(result.html())
@@ -150,14 +149,13 @@ async def copy(
 
 @app.command
 async def plan(
-    source: str, target: str, *, flags: CopyFlags = _DEFAULTS, output: OutputFlags = _PLAIN
+    source: SourceUrl,
+    target: TargetUrl,
+    *,
+    flags: CopyFlags = _DEFAULTS,
+    output: OutputFlags = _PLAIN,
 ) -> None:
-    """Show what copy would do: routes, partitions, schema work, losses; changes nothing.
-
-    Args:
-        source: URL of the database to read.
-        target: URL of the database to write.
-    """
+    """Show what copy would do: routes, partitions, schema work, losses; changes nothing."""
     import msgspec
 
     from fastload import api
@@ -168,22 +166,17 @@ async def plan(
 
 @app.command
 async def read(
-    source: str,
-    table: str,
+    source: SourceUrl,
+    table: TableName,
     *,
-    output: Annotated[Path | None, Parameter(name=("--output", "-o"), negative=())] = None,
-    rows: int = 20,
-    debug: Annotated[bool, Parameter(negative=())] = False,
+    output: Annotated[
+        Path | None,
+        Parameter(name=("--output", "-o"), help="File to write: .parquet, .csv or .arrow."),
+    ] = None,
+    rows: Annotated[int, Parameter(help="Rows to show when no file is written.")] = 20,
+    debug: DebugFlag = False,
 ) -> None:
-    """Read one table into a file, or show its first rows.
-
-    Args:
-        source: URL of the database.
-        table: The table, as schema.table.
-        output: File to write: .parquet, .csv or .arrow.
-        rows: Rows to show when no file is written.
-        debug: Show where an error arose, without credentials.
-    """
+    """Read one table into a file, or show its first rows."""
     from fastload import api, table_files
 
     save = table_files.saver(output) if output else None
@@ -196,20 +189,14 @@ async def read(
 
 @app.command
 async def write(
-    file: Path,
-    target: str,
-    table: str,
+    file: Annotated[Path, Parameter(help="The file: .parquet, .csv or .arrow.")],
+    target: TargetUrl,
+    table: TableName,
     *,
     mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create",
     output: OutputFlags = _PLAIN,
 ) -> None:
-    """Write a Parquet, CSV or Arrow file into one table.
-
-    Args:
-        file: The file: .parquet, .csv or .arrow.
-        target: URL of the database.
-        table: The table, as schema.table.
-    """
+    """Write a Parquet, CSV or Arrow file into one table."""
     from fastload import api, table_files
 
     with table_files.opened(file) as stream:
@@ -219,17 +206,14 @@ async def write(
 
 @app.command
 async def runs(
-    target: str,
+    target: TargetUrl,
     *,
-    discard: Annotated[str | None, Parameter(negative=())] = None,
+    discard: Annotated[
+        str | None, Parameter(help="Name of a run to forget; its rows stay where they are.")
+    ] = None,
     output: OutputFlags = _PLAIN,
 ) -> None:
-    """List the runs that a target remembers, or forget one.
-
-    Args:
-        target: URL of the database that was written.
-        discard: Name of a run to forget; its rows stay where they are.
-    """
+    """List the runs that a target remembers, or forget one."""
     from fastload.registry import open_target
 
     async with open_target(Url.parse(target), connections=1) as opened:
@@ -248,12 +232,10 @@ async def runs(
 
 
 @app.command
-async def doctor(*urls: str, output: OutputFlags = _PLAIN) -> int:
-    """Check versions, kernels, and what databases allow.
-
-    Args:
-        urls: Databases to examine.
-    """
+async def doctor(
+    *urls: Annotated[str, Parameter(help="Databases to examine.")], output: OutputFlags = _PLAIN
+) -> int:
+    """Check versions, kernels, and what databases allow."""
     from fastload import doctor as examination
 
     findings = await examination.examine([Url.parse(url) for url in urls])
@@ -263,13 +245,13 @@ async def doctor(*urls: str, output: OutputFlags = _PLAIN) -> int:
 
 
 @app.command
-async def demo(*, scale: float = 0.1, html: Path = Path("demo-report.html")) -> int:
-    """Copy TPC-H between two private PostgreSQL servers and compare both sides.
-
-    Args:
-        scale: TPC-H scale factor; 1 is about 1 GB.
-        html: File for the report.
-    """
+async def demo(
+    *,
+    scale: Annotated[float, Parameter(help="TPC-H scale factor; 1 is about 1 GB.")] = 0.1,
+    html: HtmlFile = Path("demo-report.html"),
+    debug: DebugFlag = False,
+) -> int:
+    """Copy TPC-H between two private PostgreSQL servers and compare both sides."""
     from fastload.testing import demo as demonstration
 
     return await demonstration.run(scale, html)
@@ -329,8 +311,8 @@ def _policies(given: tuple[str, ...]) -> dict[Name, str]:
 
 
 @contextmanager
-def _display(output: OutputFlags) -> Iterator[progress.Show | None]:
-    with nullcontext() if output.quiet else progress.display(sys.stderr) as show:
+def _display(quiet: bool) -> Iterator[progress.Show | None]:
+    with nullcontext() if quiet else progress.display(sys.stderr) as show:
         yield show
 
 

@@ -44,12 +44,12 @@ async def examine(urls: Sequence[Url]) -> list[Placed]:
 
 def versions() -> list[Finding]:
     """Return the versions of what does the work."""
-    found = [Finding("ok", "python", platform.python_version())]
+    found = [_finding("ok", "python", platform.python_version())]
     for package in _PACKAGES:
         try:
-            found.append(Finding("ok", package, version(package)))
+            found.append(_finding("ok", package, version(package)))
         except PackageNotFoundError:
-            found.append(Finding("warn", package, "not installed"))
+            found.append(_finding("warn", package, "not installed"))
     return found
 
 
@@ -57,7 +57,7 @@ def kernels() -> list[Finding]:
     """Return whether each installed adapter's kernels are compiled: stubs say which exist."""
     if not registry.installed():
         hint = "pip install fastload, or pip install -e . in its sources"
-        return [Finding("bad", "adapters", "none installed", hint)]
+        return [_finding("bad", "adapters", "none installed", hint)]
     return [_kernels_of(entry.module) for entry in _distinct_adapters()]
 
 
@@ -88,7 +88,7 @@ async def _examine_as(side: str, url: Url) -> list[Placed]:
         async with opening(url, connections=1) as opened:
             return [Placed(place, finding) for finding in await opened.examine()]
     except FastloadError as error:
-        return [Placed(place, Finding("bad", error.code, error.message, error.hint))]
+        return [Placed(place, _finding("bad", error.code, error.message, error.hint))]
 
 
 def _distinct_adapters() -> list[Any]:
@@ -102,8 +102,12 @@ def _kernels_of(package: str) -> Finding:
     missing = [k for k in wanted if not any(_is_compiled(folder, k) for folder in folders)]
     if missing:
         text = f"not compiled: {', '.join(missing)}"
-        return Finding("bad", package, text, "pip install fastload again, with a C compiler")
-    return Finding("ok", package, f"kernels compiled: {', '.join(wanted) or 'has none'}")
+        return _finding("bad", package, text, "pip install fastload again, with a C compiler")
+    return _finding("ok", package, f"kernels compiled: {', '.join(wanted) or 'has none'}")
+
+
+def _finding(level: str, subject: str, text: str, hint: str | None = None) -> Finding:
+    return Finding(level=level, subject=subject, text=text, hint=hint)
 
 
 def _is_compiled(folder: Path, kernel: str) -> bool:

@@ -144,7 +144,7 @@ def _plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _as_text(table: pa.Table) -> str:
-    columns = [[n, *map(_cell, c.to_pylist())] for n, c in zip(table.column_names, table.columns)]
+    columns = [[n, *map(_cell, table[i].to_pylist())] for i, n in enumerate(table.column_names)]
     widths = [max(map(len, column)) for column in columns]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -23,7 +23,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
 _IN_TEXT = re.compile(r"([A-Za-z][\w+.-]*://)[^\s'\"]*@")
 _OPTION_IN_TEXT = re.compile(
-    rf"([?&][^=&\s]*(?:{'|'.join(_SECRET_WORDS)})[^=&\s]*=)[^&\s'\"]+", re.I
+    rf"([?&][^=&\s]*(?:{'|'.join(_SECRET_WORDS)})[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE
 )
 _HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
 
