@@ -40,6 +40,7 @@ from fastload.model import (
     Table,
     TablePlan,
 )
+from fastload.model import Sequence as SequenceModel
 from fastload.url import Url
 
 if TYPE_CHECKING:
@@ -207,6 +208,13 @@ class Source(Protocol):
             UnsupportedType: A column's type has no form; names column and remedy.
         """
 
+    async def sequences(self, catalog: Catalog) -> Sequence[SequenceModel]:
+        """Return the catalogue's sequences with the values they stand at now.
+
+        Sequences are outside every snapshot: asked after the rows were read, they stand at or
+        beyond every value that a row of the snapshot has drawn.
+        """
+
     def snapshot(
         self, tables: Sequence[Table], readers: int
     ) -> AbstractAsyncContextManager[Snapshot]:
@@ -291,6 +299,16 @@ class Target(Protocol):
             StateError: The run's epoch has moved on.
         """
 
+    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+        """Set sequences to these values, durably; repeating it is harmless.
+
+        A sequence with an owner is the one that the owning column has here, whatever its name.
+
+        Args:
+            sequences: Under the target's names; those without a ``last_value`` are passed over.
+            keep_higher: Never set one back behind where it stands here.
+        """
+
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; return the full receipt.
 
@@ -347,6 +365,9 @@ class Adapter(Protocol):
 
     def accepts(self, client: object) -> bool:
         """Say whether this is a pool or client of its driver, without importing the driver."""
+
+    def room(self, endpoint: Endpoint) -> int | None:
+        """Return how many connections the caller's pool can give; None for a URL."""
 
     def source(
         self, endpoint: Endpoint, *, connections: int

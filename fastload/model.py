@@ -349,10 +349,14 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """What the target has of the names a plan wants.
 
     Attributes:
+        enums: Enumerated types that are there under names of the catalogue's.
+        sequences: Names of the catalogue's sequences that are taken.
         missing_types: Types the catalogue uses that the target does not know and no step makes.
     """
 
     tables: tuple[ExistingTable, ...] = ()
+    enums: tuple[EnumType, ...] = ()
+    sequences: tuple[QualifiedName, ...] = ()
     missing_types: tuple[str, ...] = ()
 
     def table(self, name: QualifiedName) -> ExistingTable | None:
@@ -366,6 +370,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         possible: Whether any value can go there at all.
         same: Whether both declare the same type, so that wire bytes mean the same.
+        native: Whether the target takes the source column's native form.
         exact: Whether the target takes the source column's exact form.
         loss: What some values would lose, in words; None when nothing is lost.
         reason: Why it is impossible.
@@ -373,6 +378,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
     possible: bool = True
     same: bool = False
+    native: bool = True
     exact: bool = False
     loss: str | None = None
     reason: str | None = None
@@ -391,6 +397,7 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
         wire: Name of the wire format, on the wire route.
         why: Why this route, in words.
         exact: Source columns read in their exact form from the start.
+        exactable: Source columns whose exact form the target takes too, should a value need it.
         where: Filter in the source's dialect.
         level: Tables of a lower level are complete in the target before this one starts.
         restartable: Whether the table may be emptied to start over: nothing in it is not ours.
@@ -405,6 +412,7 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     wire: str | None = None
     exact: tuple[str, ...] = ()
+    exactable: tuple[str, ...] = ()
     where: str | None = None
     level: int = 0
     restartable: bool = True

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from fastload.url import Url
+
 if TYPE_CHECKING:
     from fastload.adapter import Endpoint
     from fastload_postgres.source import PostgresSource
@@ -22,6 +24,10 @@ class PostgresAdapter:
         """Say whether this is an asyncpg pool."""
         asyncpg = sys.modules.get("asyncpg")
         return asyncpg is not None and isinstance(client, asyncpg.Pool)
+
+    def room(self, endpoint: Endpoint) -> int | None:
+        """Return the size of a pool."""
+        return None if isinstance(endpoint, Url) else int(endpoint.get_max_size())
 
     @asynccontextmanager
     async def source(

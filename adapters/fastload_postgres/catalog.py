@@ -50,15 +50,17 @@ async def read_catalog(connection: Connection, select: Selection) -> Catalog:
     oids = list(names)
     in_whole_schemas = schemas if whole else []
     enums = await connection.fetch(queries.ENUMS, oids, in_whole_schemas)
+    sequences = await read_sequences(connection, oids, in_whole_schemas)
     tables, dropped = _keep_known_references(tables)
     return Catalog(
         dialect=DIALECT,
         tables=tuple(tables),
         schemas=tuple(schemas),
         enums=tuple(_enum(r) for r in enums),
-        sequences=await read_sequences(connection, oids, in_whole_schemas),
+        sequences=sequences,
         not_carried=(
             *dropped,
+            *(_unread(s) for s in sequences if s.last_value is None),
             *await _left_behind(connection, oids, schemas if whole else [], whole, tables),
         ),
     )
@@ -283,6 +285,18 @@ async def read_sequences(
     return tuple(_sequence(r, values) for r in rows)
 
 
+async def current_sequences(
+    connection: Connection, sequences: Sequence[SequenceModel]
+) -> list[SequenceModel]:
+    """Return those sequences that may be read, with the values they stand at now."""
+    readable = [s for s in sequences if s.last_value is not None]
+    values = await _sequence_values(connection, [s.name for s in readable])
+    return [
+        msgspec.structs.replace(s, last_value=values[s.name][0], is_called=values[s.name][1])
+        for s in readable
+    ]
+
+
 async def _sequence_values(
     connection: Connection, names: Sequence[QualifiedName]
 ) -> dict[QualifiedName, tuple[int, bool]]:
@@ -336,6 +350,10 @@ def _keep_known_references(tables: Sequence[Table]) -> tuple[list[Table], list[N
         ]
         kept.append(msgspec.structs.replace(table, foreign_keys=good))
     return kept, dropped
+
+
+def _unread(sequence: SequenceModel) -> NotCarried:
+    return NotCarried("value of sequence", str(sequence.name), "this user may not read it")
 
 
 async def _left_behind(

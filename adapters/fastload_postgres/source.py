@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
 from fastload.model import Catalog, Finding, Partition, Table
-from fastload_postgres.catalog import read_catalog
+from fastload.model import Sequence as SequenceModel
+from fastload_postgres.catalog import current_sequences, read_catalog
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_source
 from fastload_postgres.partitions import plan_partitions
@@ -28,6 +29,11 @@ class PostgresSource:
         """Return the selected tables; see the seam."""
         async with self._sessions.lend() as connection:
             return await read_catalog(connection, select)
+
+    async def sequences(self, catalog: Catalog) -> Sequence[SequenceModel]:
+        """Return the sequences' current values; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await current_sequences(connection, catalog.sequences)
 
     def snapshot(
         self, tables: Sequence[Table], readers: int

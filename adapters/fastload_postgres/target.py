@@ -21,12 +21,14 @@ from fastload.model import (
     Steps,
     TablePlan,
 )
+from fastload.model import Sequence as SequenceModel
 from fastload_postgres import ddl, fitting, state
-from fastload_postgres.catalog import read_inspection
+from fastload_postgres.inspection import read_inspection
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.quoting import qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
+from fastload_postgres.sequences import advance
 from fastload_postgres.writing import Layouts, write_rows
 
 # Schema statements per transaction. Each holds about four locks until its transaction ends, and
@@ -104,6 +106,14 @@ class PostgresTarget:
                 # Steps queue behind each other's table locks for as long as an index takes.
                 await connection.execute("SET LOCAL lock_timeout = 0")
                 await connection.execute(";\n".join(step.statements))
+
+    async def advance(
+        self, sequences: Sequence[SequenceModel], *, keep_higher: bool
+    ) -> None:
+        """Set sequences; see the seam."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit = on")
+            await advance(connection, sequences, keep_higher=keep_higher)
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""

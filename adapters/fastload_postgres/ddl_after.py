@@ -1,0 +1,316 @@
+"""Schema work after the rows, as a graph: indexes, keys, statistics, foreign keys, comments, names.
+
+Indexes are built side by side, also those of one table (CREATE INDEX locks SHARE, which does not
+conflict with itself). What takes stronger locks on a table waits in the graph for what is built
+on it, so that no lane stands in a lock queue. Tables that are done in a blink share a step: a
+step is a transaction with a receipt of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
+from fastload_postgres.quoting import ident, idents, literal, qualified
+
+_SMALL_ROWS = 10_000
+_SMALL_BYTES = 8 << 20
+# Small tables per step. Each statement holds some locks until the step's end, and the lock table
+# has 64 slots per allowed connection by default.
+_GROUP = 40
+# What autovacuum would not analyse either (autovacuum_analyze_threshold): 1,000 tables of ten
+# rows take 2 s to analyse, more than to copy, and the planner sees their one page anyway.
+_ANALYSED_ROWS = 50
+_FOREIGN_KEYS_PER_STEP = 200
+
+Renames = Mapping[QualifiedName, Mapping[str, str]]
+
+
+class _Work:
+    """What has to be made on one table."""
+
+    def __init__(
+        self, table: Table, present: Table | None, *, indexes: bool, foreign_keys: bool
+    ) -> None:
+        self.table = table
+        self.is_new = present is None
+        self.keys = [k for k in table.keys if not _has_key(present, k)]
+        self.indexes = [i for i in table.indexes if indexes and not _has_index(present, i)]
+        self.foreign_keys = [
+            f for f in table.foreign_keys if foreign_keys and not _has_foreign_key(present, f)
+        ]
+
+    @property
+    def small(self) -> bool:
+        return self.table.rows < _SMALL_ROWS and self.table.bytes < _SMALL_BYTES
+
+    @property
+    def name(self) -> QualifiedName:
+        return self.table.name
+
+
+def after_steps(
+    catalog: Catalog,
+    *,
+    existing: Inspection,
+    mode: str,
+    indexes: bool,
+    foreign_keys: bool,
+    rename_columns: Renames,
+) -> tuple[Step, ...]:
+    """Return the steps after the rows."""
+    work = [
+        _Work(t, present, indexes=indexes, foreign_keys=foreign_keys)
+        for t in catalog.tables
+        for present in [existing.table(t.name) if mode != "replace" else None]
+        for present in [present.table if present else None]
+        if mode in ("create", "replace") or present is None
+    ]
+    touched = {w.name for w in work}
+    kept = [t for t in catalog.tables if t.name not in touched]
+    steps = [*_large(work), *_small(work), *_analysing(kept)]
+    steps += _referring(work, [s.id for s in steps])
+    steps += _commenting(catalog, work, [s.id for s in steps])
+    steps += _renaming(work, rename_columns, [s.id for s in steps])
+    return tuple(steps)
+
+
+def _large(work: Sequence[_Work]) -> Iterator[Step]:
+    for w in work:
+        if w.small:
+            continue
+        builds = [
+            Step(
+                id=f"index:{w.name}.{name}",
+                title=f"index {name} of {w.name}",
+                statements=(statement,),
+                table=w.name,
+                weight=w.table.bytes,
+            )
+            for name, statement in _builds(w)
+        ]
+        yield from builds
+        built, last = tuple(b.id for b in builds), None
+        if constraints := _constraints(w):
+            last = Step(
+                id=f"keys:{w.name}",
+                title=f"keys of {w.name}",
+                statements=tuple(constraints),
+                needs=built,
+                table=w.name,
+                weight=w.table.bytes,
+            )
+            yield last
+        yield _analyse(w.table, (last.id,) if last else built)
+
+
+def _small(work: Sequence[_Work]) -> Iterator[Step]:
+    small = [w for w in work if w.small]
+    for start in range(0, len(small), _GROUP):
+        group = small[start : start + _GROUP]
+        statements: list[str] = []
+        for w in group:
+            statements += [statement for _, statement in _builds(w)]
+            statements += _constraints(w)
+            if w.table.rows >= _ANALYSED_ROWS:
+                statements.append(f"ANALYZE {qualified(w.name)}")
+        if statements:
+            yield Step(
+                id=f"small:{group[0].name}",
+                title=f"indexes and keys of {_several(group)}",
+                statements=tuple(statements),
+                weight=sum(w.table.bytes for w in group),
+            )
+
+
+def _several(group: Sequence[_Work]) -> str:
+    rest = len(group) - 1
+    return f"{group[0].name}" + (f" and {rest} more" if rest else "")
+
+
+def _analysing(kept: Sequence[Table]) -> Iterator[Step]:
+    return (_analyse(t, ()) for t in kept)
+
+
+def _analyse(table: Table, needs: tuple[str, ...]) -> Step:
+    return Step(
+        id=f"analyse:{table.name}",
+        title=f"statistics of {table.name}",
+        statements=(f"ANALYZE {qualified(table.name)}",),
+        needs=needs,
+        table=table.name,
+        weight=table.bytes // 4,
+    )
+
+
+def _builds(w: _Work) -> Iterator[tuple[str, str]]:
+    name = qualified(w.name)
+    for key in w.keys:
+        tail = key.extra.get("tail") or f"({idents(key.columns)})"
+        yield key.name, f"CREATE UNIQUE INDEX {ident(key.name)} ON {name} {tail}"
+    for index in w.indexes:
+        if "constraint" not in index.extra:
+            unique = "UNIQUE " if index.unique else ""
+            yield (
+                index.name,
+                f"CREATE {unique}INDEX {ident(index.name)} ON {name} {index.definition}",
+            )
+
+
+def _constraints(w: _Work) -> list[str]:
+    alter = f"ALTER TABLE {qualified(w.name)}"
+    made = [_key(alter, k) for k in w.keys]
+    made += [
+        f"{alter} ADD CONSTRAINT {ident(i.name)} {i.definition}"
+        for i in w.indexes
+        if "constraint" in i.extra
+    ]
+    if w.is_new:
+        made += [
+            f"{alter} ADD CONSTRAINT {ident(c.name)} {c.definition}"
+            for c in w.table.checks
+            if c.definition.endswith("NOT VALID")
+        ]
+        made += _replica_identity(alter, w.table)
+    return made
+
+
+def _key(alter: str, key: Key) -> str:
+    kind = "PRIMARY KEY" if key.primary else "UNIQUE"
+    deferrable = key.extra.get("deferrable")
+    tail = f" DEFERRABLE {deferrable}" if deferrable else ""
+    return f"{alter} ADD CONSTRAINT {ident(key.name)} {kind} USING INDEX {ident(key.name)}{tail}"
+
+
+def _replica_identity(alter: str, table: Table) -> list[str]:
+    whole = {"f": "FULL", "n": "NOTHING"}.get(table.extra.get("replica_identity", ""))
+    if whole:
+        return [f"{alter} REPLICA IDENTITY {whole}"]
+    named: list[Key | Index] = [*table.keys, *table.indexes]
+    return [
+        f"{alter} REPLICA IDENTITY USING INDEX {ident(i.name)}"
+        for i in named
+        if "replica_identity" in i.extra
+    ]
+
+
+def _referring(work: Sequence[_Work], needs: list[str]) -> Iterator[Step]:
+    """Declare all foreign keys in one go, then check the rows of each table side by side.
+
+    Each declaration locks both tables, so that two at once could deadlock; without a check it is
+    only catalogue work. Checking locks nothing that readers or other checks need.
+    """
+    pairs = [(w, f) for w in work for f in w.foreign_keys]
+    last: tuple[str, ...] = tuple(needs)
+    for start in range(0, len(pairs), _FOREIGN_KEYS_PER_STEP):
+        part = pairs[start : start + _FOREIGN_KEYS_PER_STEP]
+        step = Step(
+            id=f"foreign keys:{start}",
+            title=f"declare {len(part)} foreign keys",
+            statements=tuple(_declare(w.name, f) for w, f in part),
+            needs=last,
+        )
+        yield step
+        last = (step.id,)
+    yield from _validating(work, last)
+
+
+def _validating(work: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]:
+    statements = {w.name: list(_validations(w)) for w in work}
+    busy = [w for w in work if statements[w.name]]
+    small = [w for w in busy if w.small]
+    groups = [[w] for w in busy if not w.small]
+    groups += [small[start : start + _GROUP] for start in range(0, len(small), _GROUP)]
+    for group in groups:
+        yield Step(
+            id=f"validate:{group[0].name}",
+            title=f"check foreign keys of {_several(group)}",
+            statements=tuple(s for w in group for s in statements[w.name]),
+            needs=needs,
+            weight=sum(w.table.bytes for w in group),
+        )
+
+
+def _validations(w: _Work) -> Iterator[str]:
+    for f in w.foreign_keys:
+        if "not_valid" not in f.extra:
+            yield f"ALTER TABLE {qualified(w.name)} VALIDATE CONSTRAINT {ident(f.name)}"
+
+
+def _declare(table: QualifiedName, key: ForeignKey) -> str:
+    return (
+        f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {ident(key.name)} "
+        f"FOREIGN KEY ({idents(key.columns)}) REFERENCES {qualified(key.references)} "
+        f"({idents(key.referenced_columns)}) {key.actions} NOT VALID"
+    )
+
+
+def _commenting(catalog: Catalog, work: Sequence[_Work], needs: list[str]) -> Iterator[Step]:
+    statements = [s for w in work for s in _comments(w)]
+    if any(w.is_new for w in work):
+        statements += [
+            f"COMMENT ON TYPE {qualified(e.name)} IS {literal(e.comment)}"
+            for e in catalog.enums
+            if e.comment is not None
+        ]
+    for start in range(0, len(statements), _FOREIGN_KEYS_PER_STEP):
+        yield Step(
+            id=f"comments:{start}",
+            title="comments",
+            statements=tuple(statements[start : start + _FOREIGN_KEYS_PER_STEP]),
+            needs=tuple(needs),
+        )
+
+
+def _comments(w: _Work) -> Iterator[str]:
+    name, schema = qualified(w.name), ident(w.name.schema)
+    if w.is_new and w.table.comment is not None:
+        yield f"COMMENT ON TABLE {name} IS {literal(w.table.comment)}"
+    for column in w.table.columns:
+        if w.is_new and column.comment is not None:
+            yield f"COMMENT ON COLUMN {name}.{ident(column.name)} IS {literal(column.comment)}"
+    checks = w.table.checks if w.is_new else ()
+    exclusions = [i for i in w.indexes if "constraint" in i.extra]
+    for constraint in (*w.keys, *exclusions, *checks, *w.foreign_keys):
+        if constraint.comment is not None:
+            comment = literal(constraint.comment)
+            yield f"COMMENT ON CONSTRAINT {ident(constraint.name)} ON {name} IS {comment}"
+    for index in w.indexes:
+        if index.comment is not None and index not in exclusions:
+            yield f"COMMENT ON INDEX {schema}.{ident(index.name)} IS {literal(index.comment)}"
+
+
+def _renaming(work: Sequence[_Work], renames: Renames, needs: list[str]) -> Iterator[Step]:
+    for w in work:
+        statements = [
+            f"ALTER TABLE {qualified(w.name)} RENAME COLUMN {ident(old)} TO {ident(new)}"
+            for old, new in renames.get(w.name, {}).items()
+        ]
+        if w.is_new and statements:
+            yield Step(
+                id=f"rename:{w.name}",
+                title=f"column names of {w.name}",
+                statements=tuple(statements),
+                needs=tuple(needs),
+                table=w.name,
+            )
+
+
+def _has_key(present: Table | None, key: Key) -> bool:
+    return present is not None and any(
+        k.columns == key.columns and k.primary == key.primary for k in present.keys
+    )
+
+
+def _has_index(present: Table | None, index: Index) -> bool:
+    return present is not None and any(
+        (i.definition, i.unique) == (index.definition, index.unique) for i in present.indexes
+    )
+
+
+def _has_foreign_key(present: Table | None, key: ForeignKey) -> bool:
+    return present is not None and any(
+        (f.columns, f.references, f.referenced_columns)
+        == (key.columns, key.references, key.referenced_columns)
+        for f in present.foreign_keys
+    )

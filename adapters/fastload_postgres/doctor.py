@@ -1,0 +1,92 @@
+"""What a user should know or grant before copying from or to a PostgreSQL server."""
+
+from __future__ import annotations
+
+from fastload.model import Finding
+from fastload_postgres.connection import Connection
+
+_OLDEST = 12
+_SERVER = """
+SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+       current_user AS login, pg_is_in_recovery() AS standby,
+       (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypasses,
+       current_setting('max_connections')::int - (SELECT count(*) FROM pg_stat_activity
+         WHERE backend_type = 'client backend') AS free,
+       current_setting('max_locks_per_transaction')::int AS locks,
+       current_setting('wal_level') AS wal_level, current_setting('max_wal_size') AS max_wal_size,
+       pg_size_bytes(current_setting('max_wal_size')) AS max_wal_bytes,
+       current_setting('synchronous_standby_names') AS standbys,
+       has_database_privilege(current_database(), 'CREATE') AS creates"""
+_UNREADABLE = """
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT has_table_privilege(c.oid, 'SELECT')"""
+_SECURED = """
+SELECT count(*) FROM pg_class c WHERE c.relrowsecurity AND row_security_active(c.oid)"""
+
+
+async def examine_source(connection: Connection) -> list[Finding]:
+    """Return version, rights and settings that matter to a reader."""
+    facts = await connection.fetchrow(_SERVER)
+    assert facts is not None
+    found = [_version(connection, facts["version"]), _connections(facts["free"])]
+    unreadable = await connection.fetchval(_UNREADABLE)
+    if unreadable:
+        hint = f'GRANT pg_read_all_data TO "{facts["login"]}", or SELECT on the tables wanted'
+        found.append(_bad("rights", f"{unreadable} tables may not be read", hint))
+    else:
+        found.append(_ok("rights", "all user tables may be read"))
+    if await connection.fetchval(_SECURED):
+        hint = "use a role with BYPASSRLS; fastload never copies a filtered table silently"
+        found.append(_bad("row security", "some tables would be filtered", hint))
+    if facts["standby"]:
+        hint = "max_standby_streaming_delay = -1 there keeps long reads from being cancelled"
+        found.append(_warn("standby", "the server is a standby", hint))
+    return found
+
+
+async def examine_target(connection: Connection) -> list[Finding]:
+    """Return version, rights and settings that matter to a writer."""
+    facts = await connection.fetchrow(_SERVER)
+    assert facts is not None
+    found = [_version(connection, facts["version"]), _connections(facts["free"])]
+    if facts["standby"]:
+        hint = "use the primary's address"
+        return [*found, _bad("standby", "the server is a standby and takes no writes", hint)]
+    if not facts["creates"]:
+        hint = f'GRANT CREATE ON DATABASE ... TO "{facts["login"]}"'
+        found.append(_bad("rights", "this user may make no schemas", hint))
+    if facts["encoding"] != "UTF8":
+        hint = "texts outside it will be refused; a database with ENCODING 'UTF8' takes all"
+        found.append(_warn("encoding", f"the database stores {facts['encoding']}", hint))
+    if facts["max_wal_bytes"] < 4 << 30:
+        hint = "ALTER SYSTEM SET max_wal_size = '8GB' while loading: fewer checkpoints"
+        found.append(_warn("max_wal_size", facts["max_wal_size"], hint))
+    if facts["standbys"]:
+        found.append(_warn("synchronous standbys", facts["standbys"], "commits wait for them"))
+    return found
+
+
+def _version(connection: Connection, text: str) -> Finding:
+    if connection.get_server_version().major < _OLDEST:
+        return _bad("server", f"PostgreSQL {text}", f"fastload needs {_OLDEST} or newer")
+    return _ok("server", f"PostgreSQL {text}")
+
+
+def _connections(free: int) -> Finding:
+    if free < 8:
+        hint = "a copy takes one per lane and two more; raise max_connections or lower `parallel`"
+        return _warn("connections", f"{free} free", hint)
+    return _ok("connections", f"{free} free")
+
+
+def _ok(subject: str, text: str) -> Finding:
+    return Finding(level="ok", subject=subject, text=text)
+
+
+def _warn(subject: str, text: str, hint: str) -> Finding:
+    return Finding(level="warn", subject=subject, text=text, hint=hint)
+
+
+def _bad(subject: str, text: str, hint: str) -> Finding:
+    return Finding(level="bad", subject=subject, text=text, hint=hint)

@@ -1,0 +1,152 @@
+"""How another catalogue's columns are declared here, and how values of one column fit another."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from fastload.errors import UnsupportedType
+from fastload.model import Catalog, Column, Fit, NotCarried, Table
+from fastload_postgres.typemap import Forms, declare
+
+DIALECT = "postgresql"
+_ARRAY = re.compile(r"\[\](?::\d+)?$")
+_MODIFIER = re.compile(r"\((\d+)(?:,\s*(-?\d+))?\)")
+_INTEGERS = ("int2", "int4", "int8", "oid")
+_WORDS = ("text", "enum", "uuid", "json", "jsonb")
+# Codecs of a source column -> codecs of target columns that take its native form. What may be
+# out of range is refused row by row by the encoder, with table and key.
+_TAKEN_BY: dict[str, tuple[str, ...]] = {
+    **{word: (*_INTEGERS, "numeric", "numeric_text") for word in _INTEGERS},
+    "float4": ("float4", "float8"),
+    "float8": ("float8", "float4"),
+    "numeric": ("numeric", "numeric_text"),
+    "numeric_text": ("numeric_text", "numeric"),
+    "text": _WORDS,
+    "enum": ("text", "enum"),
+    "uuid": ("uuid",),
+    "json": ("json", "jsonb", "text"),
+    "jsonb": ("jsonb", "json", "text"),
+}
+_LOSSES = {
+    ("float8", "float4"): "digits beyond the seventh",
+    ("json", "jsonb"): "spacing, order of members and repeated members",
+    ("text", "jsonb"): "spacing, order of members and repeated members",
+}
+
+
+def translate(catalog: Catalog) -> Catalog:
+    """Return the catalogue in PostgreSQL's own words; what has none is added to not_carried."""
+    if catalog.dialect == DIALECT:
+        return catalog
+    left: list[NotCarried] = []
+    tables = tuple(_translate_table(t, left) for t in catalog.tables)
+    return msgspec.structs.replace(
+        catalog, dialect=DIALECT, tables=tables, not_carried=(*catalog.not_carried, *left)
+    )
+
+
+def _translate_table(table: Table, left: list[NotCarried]) -> Table:
+    reason = "its expression is in another database's words"
+    for column in table.columns:
+        if column.default is not None:
+            left.append(NotCarried("default", f"{table.name}.{column.name}", reason))
+    left += [NotCarried("check", f"{table.name}.{c.name}", reason) for c in table.checks]
+    left += [NotCarried("index", f"{table.name}.{i.name}", reason) for i in table.indexes]
+    columns = tuple(_translate_column(table, c) for c in table.columns)
+    return msgspec.structs.replace(
+        table, columns=columns, checks=(), indexes=(), wires=(), extra={}
+    )
+
+
+def _translate_column(table: Table, column: Column) -> Column:
+    type_, forms = declare(column.arrow, table=str(table.name), column=column.name)
+    return msgspec.structs.replace(
+        column,
+        type=type_,
+        arrow=forms.arrow,
+        exact=forms.exact,
+        default=None,
+        collation=None,
+        extra=_extra(forms),
+    )
+
+
+def _extra(forms: Forms) -> dict[str, str]:
+    found = {
+        "decode": forms.decode,
+        "decode_exact": forms.decode_exact,
+        "encode": forms.encode,
+        "encode_exact": forms.encode_exact,
+    }
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def fit(source: Column, target: Column, dialect: str) -> Fit:
+    """Say how values of the source column fit the target column; see the seam."""
+    if target.generated is not None:
+        return Fit(possible=False, reason="the target generates this column itself")
+    own = dialect == DIALECT
+    if not own:
+        try:
+            type_, forms = declare(source.arrow, table="", column=source.name)
+        except UnsupportedType as error:
+            return Fit(possible=False, reason=error.message)
+        source = msgspec.structs.replace(source, type=type_, extra=_extra(forms))
+    exact = own and _takes_exact(source, target)
+    native = _takes_native(source, target)
+    if not (exact or native):
+        return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
+    same = own and source.type == target.type
+    loss = None if same else _loss(source, target)
+    return Fit(same=same, native=native, exact=exact and not loss, loss=loss)
+
+
+def _takes_native(source: Column, target: Column) -> bool:
+    there, here = source.extra.get("encode"), target.extra.get("encode")
+    if there is None or here is None:
+        return False
+    if bool(_ARRAY.search(there)) != bool(_ARRAY.search(here)):
+        return False
+    there, here = _ARRAY.sub("", there), _ARRAY.sub("", here)
+    return there == here or here in _TAKEN_BY.get(there, ())
+
+
+def _takes_exact(source: Column, target: Column) -> bool:
+    there, here = source.extra.get("decode_exact"), target.extra.get("encode_exact")
+    if there is None or here is None:
+        return False
+    if there == here == "numeric_text":
+        return True
+    return there.startswith("raw:") and here == "raw" and source.extra["oid"] == target.extra["oid"]
+
+
+def _loss(source: Column, target: Column) -> str | None:
+    there, here = (_ARRAY.sub("", c.extra.get("encode") or "") for c in (source, target))
+    if (there, here) in _LOSSES:
+        return f"{_LOSSES[there, here]} ({source.type} into {target.type})"
+    narrower = _narrower(there, here, _modifier(source), _modifier(target))
+    return f"{narrower} ({source.type} into {target.type})" if narrower else None
+
+
+def _narrower(
+    there: str, here: str, source: tuple[int, int] | None, target: tuple[int, int] | None
+) -> str | None:
+    """Say what a smaller modifier cuts off without an error; longer texts are refused anyway."""
+    if target is None:
+        return None
+    if here.startswith("numeric"):
+        scale = 0 if there in _INTEGERS else source[1] if source else None
+        return "digits after the point" if scale is None or scale > target[1] else None
+    if here in ("time", "timestamp", "timestamptz", "interval"):
+        digits = source[0] if source else 6
+        return "fractions of a second" if digits > target[0] else None
+    if here == "text" and (source is None or source[0] > target[0]):
+        return f"spaces after the first {target[0]} characters"
+    return None
+
+
+def _modifier(column: Column) -> tuple[int, int] | None:
+    match = _MODIFIER.search(column.type)
+    return (int(match[1]), int(match[2] or 0)) if match else None

@@ -1,0 +1,400 @@
+"""The verbs. Each resolves its endpoints, plans, and runs the plan."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fastload import partition, pipeline, planner, resume
+from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
+from fastload.config import CopyOptions, Name, parse_size, qualified_name
+from fastload.errors import ConfigError, FastloadError
+from fastload.model import Plan, StoredRun
+from fastload.progress import Meter, show_every
+from fastload.reader import TableReading, open_table
+from fastload.registry import adapter_for, open_source, open_target
+from fastload.report import CopyResult, Progress
+from fastload.tasks import task_group
+from fastload.url import Url
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Show: TypeAlias = Callable[[Progress], None]
+
+_READ_BATCH_BYTES = 4 << 20
+
+
+async def copy(
+    source: Endpoint | str,
+    target: Endpoint | str,
+    *,
+    tables: Iterable[Name] | str | None = None,
+    exclude: Iterable[str] | str = (),
+    mode: str = "create",
+    parallel: int | None = None,
+    memory: str | int = "192MiB",
+    partition_by: str | Mapping[Name, str] = "auto",
+    route: str = "auto",
+    on_unrepresentable: str | Mapping[Name, str] = "error",
+    types: Mapping[Name, str] | None = None,
+    where: Mapping[Name, str] | None = None,
+    rename: Mapping[Name, Name] | None = None,
+    indexes: bool = True,
+    foreign_keys: bool = True,
+    triggers: str = "stop",
+    run: str | None = None,
+    fresh: bool = False,
+    progress: Show | None = None,
+) -> CopyResult:
+    """Copy tables with their keys, indexes, foreign keys and sequences to another database.
+
+    All rows come from one snapshot of the source. Everything is durable when it returns. Started
+    again after a failure or a kill, with the same arguments, it continues: partitions that are
+    in the target are not copied again.
+
+    Args:
+        source: A URL such as ``postgresql://user:password@host:5432/database``, a
+            ``fastload.Url``, or a pool of the driver's; likewise ``target``.
+        tables: Names or patterns, such as ``"public.*"``; None is every user table. A tuple
+            ``(schema, table)`` where a name contains dots; so in all options below.
+        exclude: Patterns to leave out.
+        mode: ``"create"`` makes the tables, which must not exist or be empty; ``"append"`` adds
+            to what is there; ``"truncate"`` empties, then loads; ``"replace"`` drops and makes
+            anew; ``"upsert"`` merges by primary key.
+        parallel: Lanes, each with one connection to either side. Default: number of CPUs, from
+            two to eight.
+        memory: Bound of all lanes' buffers together.
+        partition_by: ``"auto"``, ``"physical"``, ``"keys"``, or ``{table: column}``.
+        route: ``"wire"`` passes the source's bytes through, ``"arrow"`` decodes and encodes,
+            ``"auto"`` chooses per table.
+        on_unrepresentable: ``"error"`` or ``"null"``, for values that the target cannot hold;
+            or ``{column: policy}``.
+        types: ``{"schema.table.column": type}``: cast on the source, to the source's own type.
+        where: ``{"schema.table": filter}`` in the source's own dialect.
+        rename: ``{"schema.table": "schema.other"}`` and ``{"schema.table.column": "other"}``.
+        triggers: ``"stop"`` refuses existing tables whose triggers, rules or row security would
+            see the rows; ``"fire"`` lets them.
+        run: Name of the run, to continue it by. Default: derived from both databases' identities
+            and from the options.
+        fresh: Forget what is stored of the run and begin anew.
+        progress: Called twice a second with a ``Progress``.
+
+    Raises:
+        ConfigError: An option or URL is wrong; nothing was contacted.
+        PlanError: Something stands in the way; nothing was changed.
+        ResumeRefused: The run was begun otherwise; the message has the difference.
+        FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
+    """
+    options = CopyOptions.make(
+        tables=tables,
+        exclude=exclude,
+        mode=mode,
+        parallel=parallel,
+        memory=memory,
+        partition_by=partition_by,
+        route=route,
+        on_unrepresentable=on_unrepresentable,
+        types=types,
+        where=where,
+        rename=rename,
+        indexes=indexes,
+        foreign_keys=foreign_keys,
+        triggers=triggers,
+        run=run,
+        fresh=fresh,
+    )
+    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    options = _fitted(options, here, there)
+    async with AsyncExitStack() as stack:
+        meter = Meter()
+        await stack.enter_async_context(_shown(meter, progress))
+        lanes = options.parallel
+        opened = await stack.enter_async_context(open_source(here, connections=lanes))
+        writing = await stack.enter_async_context(open_target(there, connections=lanes))
+        return await _copy(opened, writing, options, meter)
+
+
+async def plan(
+    source: Endpoint | str,
+    target: Endpoint | str,
+    *,
+    tables: Iterable[Name] | str | None = None,
+    exclude: Iterable[str] | str = (),
+    mode: str = "create",
+    parallel: int | None = None,
+    memory: str | int = "192MiB",
+    partition_by: str | Mapping[Name, str] = "auto",
+    route: str = "auto",
+    on_unrepresentable: str | Mapping[Name, str] = "error",
+    types: Mapping[Name, str] | None = None,
+    where: Mapping[Name, str] | None = None,
+    rename: Mapping[Name, Name] | None = None,
+    indexes: bool = True,
+    foreign_keys: bool = True,
+    triggers: str = "stop",
+    run: str | None = None,
+    fresh: bool = False,
+) -> Plan:
+    """Return what ``copy`` with the same arguments would do from the start; changes nothing.
+
+    ``print(fastload.describe(plan))`` shows routes and why, partitions, schema work, losses and
+    what is not carried.
+
+    Raises:
+        FastloadError: As ``copy`` does before its first row.
+    """
+    options = CopyOptions.make(
+        tables=tables,
+        exclude=exclude,
+        mode=mode,
+        parallel=parallel,
+        memory=memory,
+        partition_by=partition_by,
+        route=route,
+        on_unrepresentable=on_unrepresentable,
+        types=types,
+        where=where,
+        rename=rename,
+        indexes=indexes,
+        foreign_keys=foreign_keys,
+        triggers=triggers,
+        run=run,
+        fresh=fresh,
+    )
+    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    options = _fitted(options, here, there)
+    lanes = options.parallel
+    async with (
+        open_source(here, connections=lanes) as opened,
+        open_target(there, connections=lanes) as writing,
+    ):
+        job = await _job(opened, writing, options, Meter())
+        made = await _plan(job, _run_name(job))
+        async with opened.snapshot([t.source for t in made.tables], lanes) as at:
+            return await pipeline.partitioned(job, made, at)
+
+
+@asynccontextmanager
+async def read(
+    source: Endpoint | str,
+    table: Name,
+    *,
+    columns: Iterable[str] | None = None,
+    where: str | None = None,
+    types: Mapping[str, str] | None = None,
+    on_unrepresentable: str | Mapping[str, str] = "error",
+    partition_by: str = "auto",
+    parallel: int | None = None,
+    memory: str | int = "192MiB",
+) -> AsyncIterator[TableReading]:
+    """Open a table as a stream of Arrow record batches, all of one snapshot.
+
+    Args:
+        columns: Names in the order wanted; None is all.
+        where: Filter in the source's own dialect.
+        types: ``{column: type}``: cast on the source, to the source's own type.
+        on_unrepresentable: ``"error"`` or ``"null"``, for values that the columns' Arrow types
+            cannot hold, such as infinite dates; or ``{column: policy}``.
+        partition_by: ``"auto"``, ``"physical"``, ``"keys"`` or a column.
+        parallel: Partitions read side by side; rows then come in no particular order. One keeps
+            the source's order.
+        memory: Bound of the buffers; what the caller keeps is the caller's.
+
+    Raises:
+        FastloadError: As the names say.
+    """
+    name = qualified_name(table)
+    options = CopyOptions.make(
+        tables=[(name.schema, name.name)],
+        parallel=parallel,
+        memory=memory,
+        types={(name.schema, name.name, c): t for c, t in (types or {}).items()},
+        on_unrepresentable=_policies(name, on_unrepresentable),
+    )
+    options = _fitted(options, _endpoint(source, "source"), None)
+    async with AsyncExitStack() as stack:
+        lanes = options.parallel
+        opened = await stack.enter_async_context(
+            open_source(_endpoint(source, "source"), connections=lanes)
+        )
+        catalog = await opened.catalog(_selection(options))
+        planner.check_names(catalog, options)
+        found = catalog.table(name)
+        at = await stack.enter_async_context(opened.snapshot([found], lanes))
+        want = partition.wanted(found.bytes, found.bytes, lanes) if lanes > 1 else 1
+        spec = PartitionSpec(want=want, by=partition_by, where=where)
+        parts = await opened.partitions(found, at, spec)
+        names = tuple(columns) if columns is not None else tuple(c.name for c in found.columns)
+        wanted = ReadSpec(
+            table=found,
+            columns=planner.known_columns(found, names),
+            where=where,
+            on_unrepresentable=options.policies(name),
+            batch_bytes=_READ_BATCH_BYTES,
+        )
+        buffer_bytes = options.memory_bytes // 2
+        yield await stack.enter_async_context(
+            open_table(opened, at, parts, wanted, lanes, buffer_bytes)
+        )
+
+
+async def write(
+    data: Any,
+    target: Endpoint | str,
+    table: Name,
+    *,
+    mode: str = "create",
+    memory: str | int = "192MiB",
+    triggers: str = "stop",
+    progress: Show | None = None,
+) -> CopyResult:
+    """Write an Arrow stream into one table, in one transaction.
+
+    Args:
+        data: A pyarrow Table or RecordBatchReader, a polars or pandas frame, a DuckDB relation:
+            anything with ``__arrow_c_stream__``. Read in a worker thread, batch by batch.
+        table: ``"schema.table"``, or a tuple.
+        mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
+
+    Raises:
+        FastloadError: As ``copy``; the rows are then not written.
+    """
+    from fastload.stream import StreamSource
+
+    name = qualified_name(table)
+    options = CopyOptions.make(
+        tables=[(name.schema, name.name)],
+        mode=mode,
+        parallel=1,
+        memory=memory,
+        route="arrow",
+        triggers=triggers,
+        run=f"write-{uuid.uuid4().hex[:12]}",
+    )
+    stream = StreamSource(data, name)
+    async with AsyncExitStack() as stack:
+        meter = Meter()
+        await stack.enter_async_context(_shown(meter, progress))
+        writing = await stack.enter_async_context(
+            open_target(_endpoint(target, "target"), connections=1)
+        )
+        try:
+            return await _copy(stream, writing, options, meter)
+        except FastloadError:
+            # The stream is spent, so that nobody can continue this run.
+            with suppress(FastloadError):
+                await writing.state().discard(options.run or "")
+            raise
+
+
+async def _copy(
+    source: Source, target: Target, options: CopyOptions, meter: Meter
+) -> CopyResult:
+    job = await _job(source, target, options, meter)
+    run = _run_name(job)
+    stored = await _claimed(job, run)
+    made = stored.plan if stored else await _plan(job, run)
+    return await pipeline.run(job, made, stored)
+
+
+async def _job(
+    source: Source, target: Target, options: CopyOptions, meter: Meter
+) -> pipeline.Job:
+    catalog = await source.catalog(_selection(options))
+    wanted = planner.renamed(target.translate(catalog), options)
+    return pipeline.Job(source, target, catalog, wanted, options, meter, {})
+
+
+async def _plan(job: pipeline.Job, run: str) -> Plan:
+    existing = await job.target.inspect(job.wanted)
+    return planner.make(
+        job.catalog,
+        job.wanted,
+        existing,
+        source=job.source,
+        target=job.target,
+        options=job.options,
+        run=run,
+    )
+
+
+async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
+    """Take over a stored run that may be continued; None begins anew."""
+    state = job.target.state()
+    stored = await state.claim(run)
+    if stored is None:
+        return None
+    if job.options.fresh:
+        await state.discard(run)
+        return None
+    existing = await job.target.inspect(job.wanted)
+    resume.check(stored, job.catalog, existing, job.options, job.source.identity)
+    return stored
+
+
+def _selection(options: CopyOptions) -> Selection:
+    return Selection(
+        tables=options.tables,
+        names=options.names,
+        exclude=options.exclude,
+        types=options.types,
+    )
+
+
+def _run_name(job: pipeline.Job) -> str:
+    if job.options.run:
+        return job.options.run
+    told = msgspec.json.encode(
+        [job.source.identity, job.target.identity, sorted(job.options.shape().items())]
+    )
+    return f"copy-{hashlib.blake2b(told, digest_size=6).hexdigest()}"
+
+
+def _endpoint(given: Endpoint | str, side: str) -> Endpoint:
+    try:
+        return Url.parse(given) if isinstance(given, str) else given
+    except FastloadError as error:
+        error.side = error.side or side
+        raise
+
+
+def _fitted(options: CopyOptions, source: Endpoint, target: Endpoint | None) -> CopyOptions:
+    """Lower the lanes to what the caller's pools can give, one beside for control."""
+    lanes = options.parallel
+    for endpoint in (source, target):
+        if endpoint is not None:
+            room = adapter_for(endpoint).room(endpoint)
+            share = room if room is None or source is not target else room // 2
+            lanes = lanes if share is None else min(lanes, share - 1)
+    if lanes < 1:
+        raise ConfigError(
+            "the pool is too small", hint="a copy takes two connections of it at least: max_size=2"
+        )
+    return msgspec.structs.replace(options, parallel=lanes)
+
+
+def _policies(name: Any, given: str | Mapping[str, str]) -> str | dict[Name, str]:
+    if isinstance(given, str):
+        return given
+    return {(name.schema, name.name, column): policy for column, policy in given.items()}
+
+
+@asynccontextmanager
+async def _shown(meter: Meter, show: Show | None) -> AsyncIterator[None]:
+    """Call ``show`` twice a second inside, and once at the end."""
+    if show is None:
+        yield
+        return
+    async with task_group() as group:
+        group.start_soon(show_every, meter, show)
+        yield
+        group.cancel_scope.cancel()
+    show(meter.snapshot())
+
+

@@ -1,0 +1,111 @@
+"""One partition: read it, write it, and again where another attempt can help."""
+
+from __future__ import annotations
+
+import anyio
+import msgspec
+
+from fastload import retry
+from fastload.adapter import Reading, ReadSpec, Snapshot, Source, Target
+from fastload.errors import FastloadError, Unrepresentable
+from fastload.model import Partition, QualifiedName, Receipt, TablePlan
+from fastload.progress import Meter
+from fastload.transform import Counted, Renamed
+
+_BATCH_BYTES = 4 << 20
+_BUFFER_BYTES = 8 << 20
+
+
+class Copier:
+    """Copies partitions of one run; lanes share it.
+
+    Guarantees: when ``copy`` returns, the partition is in the target exactly once, by the
+    receipt that is returned. Relies on: the target's receipts, for attempts that were lost after
+    their commit.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        at: Snapshot,
+        *,
+        run: str,
+        epoch: int,
+        lane_bytes: int,
+        policies: dict[QualifiedName, dict[str, str]],
+        meter: Meter,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._at = at
+        self._run = run
+        self._epoch = epoch
+        # A batch exists about four times on its way: as bytes, as columns, encoded, and in the
+        # driver's buffer.
+        self._batch_bytes = min(_BATCH_BYTES, lane_bytes // 8)
+        self._buffer_bytes = min(_BUFFER_BYTES, lane_bytes // 4)
+        self._policies = policies
+        self._meter = meter
+        self._exact: dict[QualifiedName, tuple[str, ...]] = {}
+
+    async def copy(self, table: TablePlan, part: Partition) -> Receipt:
+        """Copy one partition and return its receipt."""
+        attempt = 1
+        while True:
+            planned = self._with_exact(table)
+            try:
+                return await self._once(planned, part)
+            except Unrepresentable as error:
+                if error.column not in self._becoming_exact(table):
+                    raise
+                self._exact[table.source.name] = (*self._exact_of(table), error.column)
+            except FastloadError as error:
+                pause_s = retry.wait_s(error, attempt)
+                if pause_s is None or not self._source.capabilities.replayable:
+                    raise
+                attempt += 1
+                await anyio.sleep(pause_s)
+
+    def _exact_of(self, table: TablePlan) -> tuple[str, ...]:
+        return self._exact.get(table.source.name, table.exact)
+
+    def _becoming_exact(self, table: TablePlan) -> set[str]:
+        return set(table.exactable) - set(self._exact_of(table))
+
+    def _with_exact(self, table: TablePlan) -> TablePlan:
+        return msgspec.structs.replace(table, exact=self._exact_of(table))
+
+    async def _once(self, table: TablePlan, part: Partition) -> Receipt:
+        receipt = Receipt(
+            run=self._run, epoch=self._epoch, table=table.source.name, partition=part.index
+        )
+        counted = None
+        try:
+            async with self._source.open(part, self._at, self._spec(table)) as reading:
+                counted = Counted(reading, self._meter)
+                return await self._target.write(table, _named(counted, table), receipt)
+        except BaseException as error:
+            if counted is not None:
+                counted.take_back()
+            if isinstance(error, FastloadError):
+                error.partition = part.index
+            raise
+
+    def _spec(self, table: TablePlan) -> ReadSpec:
+        return ReadSpec(
+            table=table.source,
+            columns=table.columns,
+            wire=table.wire,
+            exact=table.exact,
+            where=table.where,
+            on_unrepresentable=self._policies.get(table.source.name, {}),
+            batch_bytes=self._batch_bytes,
+            buffer_bytes=self._buffer_bytes,
+        )
+
+
+def _named(reading: Reading, table: TablePlan) -> Reading:
+    if table.wire or table.columns == table.target_columns:
+        return reading
+    return Renamed(reading, table.target_columns)

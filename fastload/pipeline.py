@@ -1,0 +1,287 @@
+"""The run of a plan: snapshot, prepare, copy, steps, sequences, barrier, result."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import anyio
+import msgspec
+
+from fastload import partition
+from fastload.adapter import PartitionSpec, Snapshot, Source, Target
+from fastload.config import CopyOptions
+from fastload.copier import Copier
+from fastload.model import (
+    Catalog,
+    Partition,
+    PhysicalRange,
+    Plan,
+    QualifiedName,
+    Receipt,
+    StoredRun,
+    TablePlan,
+    Whole,
+)
+from fastload.progress import Meter
+from fastload.report import CopyResult, TableResult, result_of
+from fastload.steps import run_steps
+from fastload.tasks import task_group
+
+
+class Job(NamedTuple):
+    """What every stage of a run needs.
+
+    Attributes:
+        wanted: The catalogue as the target would declare it, under its names.
+        times: When each source table's first partition began and its last one ended, filled in.
+    """
+
+    source: Source
+    target: Target
+    catalog: Catalog
+    wanted: Catalog
+    options: CopyOptions
+    meter: Meter
+    times: dict[QualifiedName, tuple[float, float]]
+
+
+async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
+    """Do what the plan says, or what is left of it, and return the result.
+
+    Durable when it returns: the run is forgotten only after everything has passed a barrier.
+    """
+    began = time.monotonic()
+    if stored is None:
+        plan, epoch, receipts = await _begin(job, plan)
+    else:
+        plan, epoch, receipts = await _continue(job, stored)
+    await job.target.barrier()
+    done = set(stored.steps) if stored else set()
+    await run_steps(
+        job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter
+    )
+    await _advance_sequences(job)
+    await job.target.barrier()
+    await job.target.state().discard(plan.run)
+    job.meter.finish()
+    return _result(plan, receipts, job.times, time.monotonic() - began)
+
+
+async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
+    """Return the plan with partitions from this snapshot."""
+    tables = list(plan.tables)
+    waiting = list(range(len(tables)))
+
+    async def lane() -> None:
+        while waiting:
+            index = waiting.pop()
+            tables[index] = await _partition(job, tables[index], at, tables)
+
+    async with task_group() as group:
+        for _ in range(job.options.parallel):
+            group.start_soon(lane)
+    return msgspec.structs.replace(plan, tables=tuple(tables))
+
+
+async def _partition(
+    job: Job, table: TablePlan, at: Snapshot, among: Sequence[TablePlan]
+) -> TablePlan:
+    total_bytes = sum(t.source.bytes for t in among)
+    want = partition.wanted(table.source.bytes, total_bytes, job.options.parallel)
+    if want == 1 or _refers_to_itself(table):
+        whole = Partition(
+            table=table.source.name, index=0, rows=table.source.rows, bytes=table.source.bytes
+        )
+        return msgspec.structs.replace(table, partitions=(whole,))
+    by = job.options.partitioning(table.source.name)
+    # Physical partitions mean nothing after a crash: the table would have to start over, which
+    # takes emptying it.
+    if by == "auto" and not table.restartable:
+        by = "keys"
+    spec = PartitionSpec(want=want, by=by, where=table.where)
+    parts = await job.source.partitions(table.source, at, spec)
+    if not table.restartable and any(isinstance(p.extent, PhysicalRange) for p in parts):
+        parts = [msgspec.structs.replace(parts[0], extent=Whole())]
+    return msgspec.structs.replace(table, partitions=tuple(parts))
+
+
+def _refers_to_itself(table: TablePlan) -> bool:
+    """Say whether a live foreign key could find its row in a later partition."""
+    return any(f.references == table.target.name for f in table.target.foreign_keys) and (
+        table.source.foreign_keys != table.target.foreign_keys or not table.restartable
+    )
+
+
+async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
+    tables = [t.source for t in plan.tables]
+    async with job.source.snapshot(tables, job.options.parallel) as at:
+        plan = await partitioned(job, plan, at)
+        epoch = await job.target.prepare(plan)
+        return plan, epoch, await _copy(job, plan, at, epoch, [])
+
+
+async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receipt]]:
+    plan, epoch, receipts = stored.plan, stored.epoch, list(stored.receipts)
+    unfinished = _unfinished(plan, receipts)
+    if not unfinished:
+        return plan, epoch, receipts
+    async with job.source.snapshot([t.source for t in unfinished], job.options.parallel) as at:
+        for table in unfinished:
+            if any(isinstance(p.extent, PhysicalRange) for p in table.partitions):
+                plan = await _start_over(job, plan, table, at, epoch)
+                receipts = [r for r in receipts if r.table != table.source.name]
+        return plan, epoch, await _copy(job, plan, at, epoch, receipts)
+
+
+async def _start_over(
+    job: Job, plan: Plan, table: TablePlan, at: Snapshot, epoch: int
+) -> Plan:
+    """Partition a table anew: its physical partitions meant the earlier snapshot's blocks."""
+    fresh = await _partition(job, table, at, plan.tables)
+    await job.target.restart(plan.run, epoch, fresh)
+    tables = tuple(fresh if t is table else t for t in plan.tables)
+    return msgspec.structs.replace(plan, tables=tables)
+
+
+def _unfinished(plan: Plan, receipts: Iterable[Receipt]) -> list[TablePlan]:
+    done = {(r.table, r.partition) for r in receipts}
+    return [
+        t for t in plan.tables if any((p.table, p.index) not in done for p in t.partitions)
+    ]
+
+
+async def _copy(
+    job: Job, plan: Plan, at: Snapshot, epoch: int, receipts: list[Receipt]
+) -> list[Receipt]:
+    """Copy what has no receipt, one level of tables after the other."""
+    copier = Copier(
+        job.source,
+        job.target,
+        at,
+        run=plan.run,
+        epoch=epoch,
+        lane_bytes=job.options.memory_bytes // job.options.parallel,
+        policies={t.source.name: job.options.policies(t.source.name) for t in plan.tables},
+        meter=job.meter,
+    )
+    _begin_meter(job.meter, plan, receipts)
+    done = {(r.table, r.partition) for r in receipts}
+    levels: defaultdict[int, list[tuple[TablePlan, Partition]]] = defaultdict(list)
+    for table in plan.tables:
+        parts = [p for p in table.partitions if (p.table, p.index) not in done]
+        levels[table.level] += [(table, p) for p in parts]
+    made = list(receipts)
+    for level in sorted(levels):
+        made += await _copy_level(levels[level], copier, job)
+    return made
+
+
+async def _copy_level(
+    parts: list[tuple[TablePlan, Partition]], copier: Copier, job: Job
+) -> list[Receipt]:
+    """Copy partitions side by side, largest first."""
+    waiting = sorted(parts, key=lambda pair: pair[1].bytes)
+    left: defaultdict[QualifiedName, int] = defaultdict(int)
+    for _, part in parts:
+        left[part.table] += 1
+    receipts: list[Receipt] = []
+
+    async def lane() -> None:
+        while waiting:
+            table, part = waiting.pop()
+            job.meter.begin_table(str(part.table))
+            now = time.monotonic()
+            receipts.append(await copier.copy(table, part))
+            first, _ = job.times.get(part.table, (now, now))
+            job.times[part.table] = (first, time.monotonic())
+            left[part.table] -= 1
+            if not left[part.table]:
+                job.meter.end_table(str(part.table))
+
+    async with task_group() as group:
+        for _ in range(min(job.options.parallel, len(waiting))):
+            group.start_soon(lane)
+    return receipts
+
+
+def _begin_meter(meter: Meter, plan: Plan, receipts: Sequence[Receipt]) -> None:
+    meter.begin_copying(
+        tables=len(plan.tables),
+        rows_estimated=sum(t.source.rows for t in plan.tables),
+        bytes_estimated=sum(t.source.bytes for t in plan.tables),
+    )
+    meter.add(rows=sum(r.rows or 0 for r in receipts), bytes=sum(r.bytes or 0 for r in receipts))
+    unfinished = {t.source.name for t in _unfinished(plan, receipts)}
+    for table in plan.tables:
+        if table.source.name not in unfinished:
+            meter.end_table(str(table.source.name))
+
+
+async def _advance_sequences(job: Job) -> None:
+    """Set sequences to where they stand on the source now, which is beyond every copied value."""
+    if not job.catalog.sequences:
+        return
+    current = [
+        msgspec.structs.replace(s, owner=_owner(s.owner, job.options))
+        for s in await job.source.sequences(job.catalog)
+    ]
+    keep_higher = job.options.mode in ("append", "upsert")
+    await job.target.advance(current, keep_higher=keep_higher)
+
+
+def _owner(
+    owner: tuple[QualifiedName, str] | None, options: CopyOptions
+) -> tuple[QualifiedName, str] | None:
+    """Return the owning column under its final name on the target."""
+    if owner is None:
+        return None
+    table, column = owner
+    return options.target_name(table), options.target_columns(table).get(column, column)
+
+
+def _result(
+    plan: Plan,
+    receipts: Sequence[Receipt],
+    times: Mapping[QualifiedName, tuple[float, float]],
+    seconds: float,
+) -> CopyResult:
+    by_table: defaultdict[QualifiedName, list[Receipt]] = defaultdict(list)
+    for receipt in receipts:
+        by_table[receipt.table].append(receipt)
+    cuts = {r.cut for r in receipts if r.cut}
+    return CopyResult(
+        run=plan.run,
+        tables=tuple(_table_result(t, by_table[t.source.name], times) for t in plan.tables),
+        seconds=seconds,
+        consistent=len(cuts) <= 1,
+        inconsistent_because=_several_cuts(len(cuts)),
+        not_carried=plan.not_carried,
+        losses=plan.losses,
+        position=next(iter(cuts)).position if len(cuts) == 1 else None,
+    )
+
+
+def _several_cuts(cuts: int) -> str | None:
+    if cuts <= 1:
+        return None
+    return (
+        f"the run was continued and read the source at {cuts} moments: rows changed between them "
+        "may be missing, old or doubled under another key"
+    )
+
+
+def _table_result(
+    table: TablePlan,
+    receipts: Sequence[Receipt],
+    times: Mapping[QualifiedName, tuple[float, float]],
+) -> TableResult:
+    first, last = times.get(table.source.name, (0.0, 0.0))
+    return result_of(
+        table,
+        rows=sum(r.rows or 0 for r in receipts),
+        bytes=sum(r.bytes or 0 for r in receipts),
+        seconds=last - first,
+    )

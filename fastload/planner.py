@@ -1,0 +1,352 @@
+"""Catalogue, target and options become a plan: pure, and the only place where routes are chosen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fastload.config import CopyOptions
+from fastload.errors import ConfigError, LossyType, SchemaMismatch, TargetNotEmpty
+from fastload.model import (
+    Catalog,
+    Column,
+    ExistingTable,
+    Fit,
+    Inspection,
+    Plan,
+    QualifiedName,
+    Table,
+    TablePlan,
+)
+
+if TYPE_CHECKING:
+    from fastload.adapter import Source, Target
+
+_EXISTING_MODES = ("append", "truncate", "upsert")
+
+
+def renamed(catalog: Catalog, options: CopyOptions) -> Catalog:
+    """Return a translated catalogue under the names that the target is to have."""
+    new = options.target_name
+    tables = tuple(
+        msgspec.structs.replace(
+            t,
+            name=new(t.name),
+            foreign_keys=tuple(
+                msgspec.structs.replace(f, references=new(f.references)) for f in t.foreign_keys
+            ),
+        )
+        for t in catalog.tables
+    )
+    sequences = tuple(
+        msgspec.structs.replace(s, owner=(new(s.owner[0]), s.owner[1])) if s.owner else s
+        for s in catalog.sequences
+    )
+    twice = _repeated(t.name for t in tables)
+    if twice:
+        raise ConfigError(f"rename makes two tables {twice[0]}")
+    return msgspec.structs.replace(catalog, tables=tables, sequences=sequences)
+
+
+def make(
+    catalog: Catalog,
+    wanted: Catalog,
+    existing: Inspection,
+    *,
+    source: Source,
+    target: Target,
+    options: CopyOptions,
+    run: str,
+) -> Plan:
+    """Return the plan without partitions, which need a snapshot.
+
+    Args:
+        catalog: The source's.
+        wanted: The same, translated and under the target's names, tables in the same order.
+
+    Raises:
+        PlanError: What stands in the way, before anything was changed.
+    """
+    check_names(catalog, options)
+    for table in wanted.tables:
+        _check_state(table, existing.table(table.name), options)
+    pairs = zip(catalog.tables, wanted.tables, strict=True)
+    levels = _levels(existing, options)
+    tables = tuple(
+        _plan_table(here, there, existing, catalog.dialect, source, target, options, levels)
+        for here, there in pairs
+    )
+    steps = target.render(
+        wanted,
+        existing=existing,
+        mode=options.mode,
+        indexes=options.indexes,
+        foreign_keys=options.foreign_keys,
+        rename_columns=_column_names(catalog, options),
+    )
+    return Plan(
+        run=run,
+        source=source.identity,
+        target=target.identity,
+        mode=options.mode,
+        guarantee=target.capabilities.guarantee,
+        tables=tables,
+        before=steps.before,
+        after=steps.after,
+        not_carried=tuple(dict.fromkeys((*wanted.not_carried, *steps.not_carried))),
+        options=options.shape(),
+    )
+
+
+def check_names(catalog: Catalog, options: CopyOptions) -> None:
+    """Refuse options that name tables or columns which are not copied: most likely misspelt."""
+    tables = {(t.name.schema, t.name.name): t for t in catalog.tables}
+    by_table: dict[str, Iterable[tuple[str, str]]] = {
+        "where": options.where,
+        "rename": options.rename_tables,
+        "partition_by": () if isinstance(options.partition_by, str) else options.partition_by,
+    }
+    for option, names in by_table.items():
+        for name in names:
+            _known(option, ".".join(name), name in tables, [".".join(n) for n in tables])
+    by_column = {
+        "types": options.types,
+        "rename": options.rename_columns,
+        "on_unrepresentable": {k: v for k, v in options.on_unrepresentable.items() if k},
+    }
+    for option, columns in by_column.items():
+        for schema, table, column in columns:
+            found = tables.get((schema, table))
+            _known(option, f"{schema}.{table}", found is not None, [".".join(n) for n in tables])
+            names_there = [c.name for c in found.columns] if found else []
+            _known(option, f"{schema}.{table}.{column}", column in names_there, names_there)
+
+
+def known_columns(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return these column names; ConfigError where the table has no such column."""
+    there = [c.name for c in table.columns]
+    for name in names:
+        _known("columns", name, name in there, there)
+    return names
+
+
+def _known(option: str, name: str, known: bool, others: list[str]) -> None:
+    if not known:
+        near = difflib.get_close_matches(name.rsplit(".", 1)[-1], others, 3, 0.3)
+        near = near or difflib.get_close_matches(name, others, 3, 0.3)
+        raise ConfigError(
+            f"{option} names {name}, which is not among what is read",
+            hint=f"did you mean {', '.join(near)}?" if near else "check the name",
+        )
+
+
+def _check_state(table: Table, there: ExistingTable | None, options: CopyOptions) -> None:
+    mode, name = options.mode, str(table.name)
+    if there is None:
+        if mode in _EXISTING_MODES:
+            raise SchemaMismatch(
+                f"mode={mode!r} writes into tables that exist, and the target has no {name}",
+                side="target",
+                table=name,
+                hint="mode='create' makes it; or check the name and `rename`",
+            )
+        return
+    if mode == "replace":
+        return
+    if mode == "create" and not there.empty:
+        raise TargetNotEmpty(
+            f"the target's {name} holds rows",
+            side="target",
+            table=name,
+            hint="mode='append' adds to them, 'truncate' empties the table first, 'replace' makes "
+            "it anew, 'upsert' merges by primary key",
+        )
+    if there.obstacles and options.triggers == "stop":
+        raise SchemaMismatch(
+            f"the target's {name} would change or drop rows: {', '.join(there.obstacles)}",
+            side="target",
+            table=name,
+            hint="disable them on the target while the rows are written, or accept their work "
+            "with triggers='fire'",
+        )
+
+
+def _plan_table(
+    here: Table,
+    wanted: Table,
+    existing: Inspection,
+    dialect: str,
+    source: Source,
+    target: Target,
+    options: CopyOptions,
+    levels: Mapping[QualifiedName, int],
+) -> TablePlan:
+    there = existing.table(wanted.name) if options.mode != "replace" else None
+    table = there.table if there else wanted
+    columns = here.data_columns
+    names = options.target_columns(here.name) if there else {}
+    pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
+    _check_unfed(table, {t.name for _, t in pairs})
+    fits = [_fit(target, c, t, dialect, table) for c, t in pairs]
+    route, wire, why = _route(here, fits, columns, source, target, options)
+    return TablePlan(
+        source=here,
+        target=table,
+        columns=tuple(c.name for c in columns),
+        target_columns=tuple(t.name for _, t in pairs),
+        route=route,
+        wire=wire,
+        why=why,
+        exact=_exact(columns, fits) if route == "arrow" else (),
+        exactable=tuple(c.name for c, f in zip(columns, fits, strict=True) if f.exact),
+        where=options.filter(here.name),
+        level=levels.get(table.name, 0),
+        restartable=_restartable(there, options.mode),
+        merge_by=_merge_by(table) if options.mode == "upsert" else (),
+    )
+
+
+def _restartable(there: ExistingTable | None, mode: str) -> bool:
+    return there is None or there.empty or mode in ("truncate", "replace")
+
+
+def _merge_by(table: Table) -> tuple[str, ...]:
+    if table.primary_key is None:
+        raise SchemaMismatch(
+            f"mode='upsert' merges by primary key, and the target's {table.name} has none",
+            side="target",
+            table=str(table.name),
+            hint="add a primary key on the target, or use mode='append'",
+        )
+    return table.primary_key.columns
+
+
+def _counterpart(column: Column, name: str, here: Table, table: Table) -> Column:
+    try:
+        return table.column(name)
+    except KeyError:
+        near = difflib.get_close_matches(name, [c.name for c in table.columns], 1)
+        guess = f"rename={{'{here.name}.{column.name}': '{near[0]}'}}, or " if near else ""
+        raise SchemaMismatch(
+            f"the target's {table.name} has no column {name}",
+            side="target",
+            table=str(table.name),
+            column=name,
+            hint=f"{guess}add the column on the target",
+        ) from None
+
+
+def _check_unfed(table: Table, fed: set[str]) -> None:
+    for column in table.columns:
+        optional = column.nullable or column.default is not None or column.identity
+        if column.name not in fed and column.generated is None and not optional:
+            raise SchemaMismatch(
+                f"the target's column {column.name} takes no NULL, and the source has no such "
+                "column",
+                side="target",
+                table=str(table.name),
+                column=column.name,
+                hint="give it a default on the target, or rename a source column to it",
+            )
+
+
+def _fit(target: Target, source: Column, column: Column, dialect: str, table: Table) -> Fit:
+    fit = target.fit(source, column, dialect)
+    remedy = f"types={{'{table.name}.{source.name}': '{column.type}'}} casts it on the source"
+    if not fit.possible:
+        raise SchemaMismatch(
+            f"column {source.name}: {fit.reason}",
+            side="target",
+            table=str(table.name),
+            column=column.name,
+            hint=remedy,
+        )
+    if fit.loss:
+        raise LossyType(
+            f"column {source.name} would lose {fit.loss}",
+            side="target",
+            table=str(table.name),
+            column=column.name,
+            hint=f"widen the target's column, or accept it: {remedy}",
+        )
+    return fit
+
+
+def _route(
+    here: Table,
+    fits: list[Fit],
+    columns: tuple[Column, ...],
+    source: Source,
+    target: Target,
+    options: CopyOptions,
+) -> tuple[str, str | None, str]:
+    """Choose the wire where bytes mean the same on both sides, and say why."""
+    if options.route == "arrow":
+        _check_arrow(here, fits, columns)
+        return "arrow", None, "asked for"
+    shared = [w for w in here.wires if w in target.capabilities.wires]
+    differing = [c.name for c, f in zip(columns, fits, strict=True) if not f.same]
+    if shared and not differing:
+        return "wire", shared[0], f"both sides take {shared[0]} and all types are equal"
+    why = f"types differ: {', '.join(differing[:3])}" if shared else "no wire format in common"
+    if options.route == "wire":
+        raise ConfigError(
+            f"route='wire' is not possible for {here.name}: {why}",
+            table=str(here.name),
+            hint="route='auto' chooses per table",
+        )
+    _check_arrow(here, fits, columns)
+    return "arrow", None, why
+
+
+def _check_arrow(here: Table, fits: list[Fit], columns: tuple[Column, ...]) -> None:
+    for column, fit in zip(columns, fits, strict=True):
+        if not (fit.native or fit.exact):
+            raise SchemaMismatch(
+                f"column {column.name} of type {column.type} has no way through Arrow",
+                table=str(here.name),
+                column=column.name,
+                hint="route='auto' may send the table's bytes undecoded; or copy the column as "
+                f"text: types={{'{here.name}.{column.name}': 'text'}}",
+            )
+
+
+def _exact(columns: tuple[Column, ...], fits: list[Fit]) -> tuple[str, ...]:
+    return tuple(c.name for c, f in zip(columns, fits, strict=True) if f.exact and not f.native)
+
+
+def _levels(existing: Inspection, options: CopyOptions) -> dict[QualifiedName, int]:
+    """Return how deep each existing table stands under those that its foreign keys refer to.
+
+    The rows of tables in a circle of references get one level; the target then decides.
+    """
+    if options.mode == "replace":
+        return {}
+    parents = {
+        e.table.name: {f.references for f in e.table.foreign_keys} - {e.table.name}
+        for e in existing.tables
+    }
+    levels: dict[QualifiedName, int] = {}
+    waiting, level = dict(parents), 0
+    while waiting:
+        free = [n for n, refs in waiting.items() if not refs & waiting.keys()]
+        for name in free or list(waiting):
+            levels[name] = level
+            del waiting[name]
+        level += 1
+    return levels
+
+
+def _column_names(
+    catalog: Catalog, options: CopyOptions
+) -> dict[QualifiedName, Mapping[str, str]]:
+    found = {options.target_name(t.name): options.target_columns(t.name) for t in catalog.tables}
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def _repeated(names: Iterable[QualifiedName]) -> list[QualifiedName]:
+    seen: set[QualifiedName] = set()
+    return [n for n in names if n in seen or seen.add(n)]  # type: ignore[func-returns-value]

@@ -1,0 +1,76 @@
+"""Whether a stored run may be continued: only as it was begun, and only on what it has left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastload.config import CopyOptions
+from fastload.errors import ResumeRefused
+from fastload.model import Catalog, Inspection, StoredRun, Table
+
+
+def check(
+    stored: StoredRun, catalog: Catalog, existing: Inspection, options: CopyOptions, source: str
+) -> None:
+    """Refuse with every difference in words.
+
+    Raises:
+        ResumeRefused: The run was begun otherwise, or its rows are no longer in the target.
+    """
+    found = [
+        *_of_options(stored, options, source),
+        *_of_tables(stored, catalog),
+        *_of_target(stored, existing),
+    ]
+    if found:
+        raise ResumeRefused(
+            f"run {stored.plan.run!r} was begun otherwise: {'; '.join(found)}",
+            hint="start it as it was begun to continue it; or forget it with fresh=True, then "
+            "mode='replace' or 'truncate' clears what it has copied",
+        )
+
+
+def _of_options(stored: StoredRun, options: CopyOptions, source: str) -> Iterator[str]:
+    if stored.plan.source != source:
+        yield f"the source was {stored.plan.source}, and is {source}"
+    shape = options.shape()
+    for name, value in shape.items():
+        before = stored.plan.options.get(name)
+        if before != value:
+            yield f"{name} was {before}, and is {value}"
+
+
+def _of_tables(stored: StoredRun, catalog: Catalog) -> Iterator[str]:
+    before = {t.source.name: t.source for t in stored.plan.tables}
+    now = {t.name: t for t in catalog.tables}
+    for name in sorted(before.keys() | now.keys()):
+        if name not in now:
+            yield f"table {name} is gone"
+        elif name not in before:
+            yield f"table {name} is new"
+        else:
+            yield from _of_columns(before[name], now[name])
+
+
+def _of_columns(before: Table, now: Table) -> Iterator[str]:
+    had = {c.name: _declared(c.type, c.generated) for c in before.columns}
+    has = {c.name: _declared(c.type, c.generated) for c in now.columns}
+    for name in sorted(had.keys() | has.keys()):
+        if had.get(name) != has.get(name):
+            was, is_ = had.get(name, "missing"), has.get(name, "missing")
+            yield f"column {now.name}.{name} was {was}, and is {is_}"
+
+
+def _declared(type_: str, generated: str | None) -> str:
+    return type_ if generated is None else f"{type_} generated"
+
+
+def _of_target(stored: StoredRun, existing: Inspection) -> Iterator[str]:
+    """Say which tables have lost rows that receipts prove were there."""
+    for table in stored.plan.tables:
+        rows = sum(r.rows or 0 for r in stored.receipts if r.table == table.source.name)
+        there = existing.table(table.target.name)
+        if there is None:
+            yield f"the target's table {table.target.name} is gone"
+        elif rows and there.empty:
+            yield f"the target's table {table.target.name} was emptied after {rows} rows"

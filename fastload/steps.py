@@ -1,0 +1,76 @@
+"""The graph of steps after the rows, run side by side in the order that it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import anyio
+
+from fastload import retry
+from fastload.adapter import Target
+from fastload.errors import FastloadError, StateError
+from fastload.model import Plan, Step
+from fastload.progress import Meter
+from fastload.tasks import task_group
+
+
+async def run_steps(
+    target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: int, meter: Meter
+) -> None:
+    """Run every step that is not done, heaviest first among those that may start."""
+    graph = _Graph(plan.after, done)
+    meter.begin_steps(len(plan.after))
+    for _ in done:
+        meter.end_step()
+
+    async def lane() -> None:
+        while (step := await graph.take()) is not None:
+            await _attempt(target, step, plan.run, epoch)
+            graph.finish(step)
+            meter.end_step()
+
+    async with task_group() as group:
+        for _ in range(min(lanes, len(plan.after))):
+            group.start_soon(lane)
+
+
+class _Graph:
+    """Hands out steps whose needs are met; lanes wait for each other here."""
+
+    def __init__(self, steps: Collection[Step], done: Collection[str]) -> None:
+        self._waiting = sorted((s for s in steps if s.id not in done), key=lambda s: -s.weight)
+        self._done = set(done)
+        self._running = 0
+        self._changed = anyio.Event()
+
+    async def take(self) -> Step | None:
+        while self._waiting:
+            for step in self._waiting:
+                if self._done.issuperset(step.needs):
+                    self._waiting.remove(step)
+                    self._running += 1
+                    return step
+            if not self._running:
+                names = ", ".join(s.id for s in self._waiting[:3])
+                raise StateError(f"steps of the plan wait for each other: {names}")
+            await self._changed.wait()
+        return None
+
+    def finish(self, step: Step) -> None:
+        self._running -= 1
+        self._done.add(step.id)
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+async def _attempt(target: Target, step: Step, run: str, epoch: int) -> None:
+    attempt = 1
+    while True:
+        try:
+            return await target.run_step(step, run, epoch)
+        except FastloadError as error:
+            pause_s = retry.wait_s(error, attempt)
+            if pause_s is None:
+                raise
+            attempt += 1
+            await anyio.sleep(pause_s)
