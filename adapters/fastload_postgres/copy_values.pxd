@@ -3,7 +3,7 @@
 # Relies on: the framing has checked that every field lies within the bytes and that its length is
 # one its codec accepts; the length word stands four bytes before the value.
 from libc.stdint cimport (
-    INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
+    INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint32_t
 )
 from libc.string cimport memcpy
 
@@ -43,6 +43,15 @@ cdef struct Fault:
     const char* row_end
 
 
+cdef struct Decimal:  # what numeric(precision, scale) holds, in groups of four digits
+    int32_t scale
+    int32_t limbs             # 64-bit words of the Arrow form
+    int32_t integer_groups    # most groups before the point
+    int32_t lead_bound        # bound of the first of so many groups
+    int32_t fraction_groups   # groups after the point
+    int32_t factor, divisor   # 10 ** digits used of the last of them, and of those not used
+
+
 cdef struct Codec
 
 # Appends a block of fields; returns the rows done, fewer than given only with the fault set.
@@ -50,21 +59,14 @@ cdef struct Codec
 ctypedef int (*Decode)(
     Codec* codec, const char** fields, int count, const char* limit, Fault* fault
 ) noexcept nogil
-# Returns Arrow bytes a value takes beyond those of its wire form, for types where it can be many.
-ctypedef int64_t (*Weigh)(Codec* codec, const char* at) noexcept nogil
 
 cdef struct Codec:
     Column column
     Decode decode
-    Weigh weigh
     uint32_t shortest, span  # accepted lengths: shortest .. shortest + span
-    int32_t wire_bytes       # of every value, or -1
-    int32_t arrow_bytes      # per row, beside the bytes of variable values
     int32_t skip             # bytes before the text: jsonb's version
     bint utf8
-    int32_t precision, scale
-    int32_t fraction_groups, spare_digits  # of base 10000 after the point, and their excess digits
-    uint64_t inverse, bound  # for the division by 10 ** spare_digits
+    Decimal decimal
     Codec* item
     const char** item_fields  # scratch
 
@@ -192,9 +194,9 @@ cdef inline int decode_timestamp(
         return fail(fault, NO_MEMORY, NULL, 0)
     for row in range(count):
         micros = load_int64(fields[row])
-        if micros > INT64_MAX - 946684800000000 or micros == INT64_MIN:
+        if micros > INT64_MAX - 946684800000000LL or micros == INT64_MIN:
             return fail(fault, NO_NATIVE_FORM, fields[row], row)
-        out[row] = micros + 946684800000000
+        out[row] = micros + 946684800000000LL
     return count
 
 
@@ -208,9 +210,9 @@ cdef inline int decode_time(
         return fail(fault, NO_MEMORY, NULL, 0)
     for row in range(count):
         micros = load_int64(fields[row])
-        if micros == 86400000000:
+        if micros == 86400000000LL:
             return fail(fault, NO_NATIVE_FORM, fields[row], row)
-        if not 0 <= micros < 86400000000:
+        if not 0 <= micros < 86400000000LL:
             return fail(fault, BAD_TIME, fields[row], row)
         out[row] = micros
     return count
@@ -229,7 +231,7 @@ cdef inline int decode_interval(
         return fail(fault, NO_MEMORY, NULL, 0)
     for row in range(count):
         micros = load_int64(fields[row])
-        if not -9223372036854775 <= micros <= 9223372036854775:
+        if not -9223372036854775LL <= micros <= 9223372036854775LL:
             return fail(fault, NO_NATIVE_FORM, fields[row], row)
         nanos = micros * 1000
         days = load_int32(fields[row] + 8)
