@@ -144,7 +144,7 @@ cdef inline ColumnMark mark_of_column(const Column* column) noexcept nogil:
     return mark
 
 
-cdef inline Mark mark_of(const Codec* codec) noexcept nogil:
+cdef inline Mark mark_of(Codec* codec) noexcept nogil:
     cdef Mark mark
     mark.own = mark_of_column(&codec.column)
     mark.item = mark_of_column(&codec.item.column if codec.item != NULL else &codec.column)
