@@ -12,7 +12,7 @@ import msgspec
 
 from fastload import partition, pipeline, planner, resume
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
-from fastload.config import CopyOptions, Name, parse_size, qualified_name
+from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
 from fastload.model import Plan, StoredRun
 from fastload.progress import Meter, show_every
@@ -60,7 +60,8 @@ async def copy(
 
     Args:
         source: A URL such as ``postgresql://user:password@host:5432/database``, a
-            ``fastload.Url``, or a pool of the driver's; likewise ``target``.
+            ``fastload.Url``, or a pool of the driver's.
+        target: Likewise.
         tables: Names or patterns, such as ``"public.*"``; None is every user table. A tuple
             ``(schema, table)`` where a name contains dots; so in all options below.
         exclude: Patterns to leave out.
@@ -78,6 +79,8 @@ async def copy(
         types: ``{"schema.table.column": type}``: cast on the source, to the source's own type.
         where: ``{"schema.table": filter}`` in the source's own dialect.
         rename: ``{"schema.table": "schema.other"}`` and ``{"schema.table.column": "other"}``.
+        indexes: Whether to make the source's indexes; keys are made in any case.
+        foreign_keys: Whether to make the source's foreign keys.
         triggers: ``"stop"`` refuses existing tables whose triggers, rules or row security would
             see the rows; ``"fire"`` lets them.
         run: Name of the run, to continue it by. Default: derived from both databases' identities
@@ -196,6 +199,8 @@ async def read(
     """Open a table as a stream of Arrow record batches, all of one snapshot.
 
     Args:
+        source: As in ``copy``.
+        table: ``"schema.table"``, or a tuple.
         columns: Names in the order wanted; None is all.
         where: Filter in the source's own dialect.
         types: ``{column: type}``: cast on the source, to the source's own type.
@@ -259,8 +264,12 @@ async def write(
     Args:
         data: A pyarrow Table or RecordBatchReader, a polars or pandas frame, a DuckDB relation:
             anything with ``__arrow_c_stream__``. Read in a worker thread, batch by batch.
+        target: As in ``copy``.
         table: ``"schema.table"``, or a tuple.
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
+        memory: As in ``copy``.
+        triggers: As in ``copy``.
+        progress: As in ``copy``.
 
     Raises:
         FastloadError: As ``copy``; the rows are then not written.
@@ -293,9 +302,7 @@ async def write(
             raise
 
 
-async def _copy(
-    source: Source, target: Target, options: CopyOptions, meter: Meter
-) -> CopyResult:
+async def _copy(source: Source, target: Target, options: CopyOptions, meter: Meter) -> CopyResult:
     job = await _job(source, target, options, meter)
     run = _run_name(job)
     stored = await _claimed(job, run)
@@ -303,9 +310,7 @@ async def _copy(
     return await pipeline.run(job, made, stored)
 
 
-async def _job(
-    source: Source, target: Target, options: CopyOptions, meter: Meter
-) -> pipeline.Job:
+async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(_selection(options))
     wanted = planner.renamed(target.translate(catalog), options)
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
@@ -396,5 +401,3 @@ async def _shown(meter: Meter, show: Show | None) -> AsyncIterator[None]:
         yield
         group.cancel_scope.cancel()
     show(meter.snapshot())
-
-

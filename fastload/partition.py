@@ -8,6 +8,7 @@ stale boundaries can therefore only make them unequal.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fastload.model import (
     Extent,
@@ -56,22 +57,18 @@ def key_ranges(
 ) -> list[Partition]:
     """Return ranges that meet at these boundaries, which ascend in the server's own order.
 
-    Args:
-        nulls: Add a partition of the rows in which a key column is NULL.
+    With ``nulls``, a last partition has the rows in which a key column is NULL.
     """
     distinct = list(dict.fromkeys(boundaries))
     if not distinct and not nulls:
         return whole(table, rows, size_bytes)
     edges: list[Boundary | None] = [None, *distinct, None]
     extents: list[Extent] = [
-        KeyRange(columns=columns, lower=lower, upper=upper)
-        for lower, upper in zip(edges, edges[1:], strict=False)
+        KeyRange(columns=columns, lower=lower, upper=upper) for lower, upper in pairwise(edges)
     ]
     share = len(extents)
     parts = [
-        Partition(
-            table=table, index=i, extent=e, rows=rows // share, bytes=size_bytes // share
-        )
+        Partition(table=table, index=i, extent=e, rows=rows // share, bytes=size_bytes // share)
         for i, e in enumerate(extents)
     ]
     if nulls:
@@ -109,5 +106,3 @@ def quantiles(ordered: Sequence[Boundary], want: int) -> list[Boundary]:
     count = len(ordered)
     picked = [ordered[count * i // want] for i in range(1, want)] if count else []
     return [b for b in dict.fromkeys(picked) if b != ordered[0]]
-
-

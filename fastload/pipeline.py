@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import anyio
 import msgspec
 
 from fastload import partition
@@ -60,9 +59,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _continue(job, stored)
     await job.target.barrier()
     done = set(stored.steps) if stored else set()
-    await run_steps(
-        job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter
-    )
+    await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)
     await job.target.barrier()
     await job.target.state().discard(plan.run)
@@ -136,9 +133,7 @@ async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receip
         return plan, epoch, await _copy(job, plan, at, epoch, receipts)
 
 
-async def _start_over(
-    job: Job, plan: Plan, table: TablePlan, at: Snapshot, epoch: int
-) -> Plan:
+async def _start_over(job: Job, plan: Plan, table: TablePlan, at: Snapshot, epoch: int) -> Plan:
     """Partition a table anew: its physical partitions meant the earlier snapshot's blocks."""
     fresh = await _partition(job, table, at, plan.tables)
     await job.target.restart(plan.run, epoch, fresh)
@@ -148,9 +143,7 @@ async def _start_over(
 
 def _unfinished(plan: Plan, receipts: Iterable[Receipt]) -> list[TablePlan]:
     done = {(r.table, r.partition) for r in receipts}
-    return [
-        t for t in plan.tables if any((p.table, p.index) not in done for p in t.partitions)
-    ]
+    return [t for t in plan.tables if any((p.table, p.index) not in done for p in t.partitions)]
 
 
 async def _copy(

@@ -63,9 +63,7 @@ def make(
 ) -> Plan:
     """Return the plan without partitions, which need a snapshot.
 
-    Args:
-        catalog: The source's.
-        wanted: The same, translated and under the target's names, tables in the same order.
+    ``wanted`` is the catalogue translated and under the target's names, tables in the same order.
 
     Raises:
         PlanError: What stands in the way, before anything was changed.
@@ -340,9 +338,7 @@ def _levels(existing: Inspection, options: CopyOptions) -> dict[QualifiedName, i
     return levels
 
 
-def _column_names(
-    catalog: Catalog, options: CopyOptions
-) -> dict[QualifiedName, Mapping[str, str]]:
+def _column_names(catalog: Catalog, options: CopyOptions) -> dict[QualifiedName, Mapping[str, str]]:
     found = {options.target_name(t.name): options.target_columns(t.name) for t in catalog.tables}
     return {name: columns for name, columns in found.items() if columns}
 

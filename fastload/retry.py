@@ -16,4 +16,4 @@ def wait_s(error: FastloadError, attempt: int) -> float | None:
     """
     if not error.retryable or attempt >= ATTEMPTS:
         return None
-    return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
+    return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
+from fastload.adapter import PartitionSpec, ReadSpec, Selection, Snapshot, SourceCapabilities
 from fastload.channel import Waits
 from fastload.errors import ConfigError, SourceError
 from fastload.model import (
@@ -74,15 +74,13 @@ class StreamSource:
         """None: no other process can read it."""
         return None
 
-    async def partitions(
-        self, table: Table, at: StreamSource, want: PartitionSpec
-    ) -> list[Partition]:
+    async def partitions(self, table: Table, at: Snapshot, want: PartitionSpec) -> list[Partition]:
         """Return the stream as one partition."""
         return [Partition(table=table.name, index=0)]
 
     @asynccontextmanager
     async def open(
-        self, part: Partition, at: StreamSource, want: ReadSpec
+        self, part: Partition, at: Snapshot, want: ReadSpec
     ) -> AsyncIterator[StreamReading]:
         """Open the stream, once."""
         yield StreamReading(self._reader, want)
@@ -154,6 +152,5 @@ def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
 
 def _rows_within(batch: pa.RecordBatch, size_bytes: int) -> int:
     """Return how many rows of average size fit, at least one."""
-    if batch.nbytes <= size_bytes:
-        return max(1, batch.num_rows)
-    return max(1, batch.num_rows * size_bytes // batch.nbytes)
+    rows, held_bytes = int(batch.num_rows), int(batch.nbytes)
+    return max(1, rows if held_bytes <= size_bytes else rows * size_bytes // held_bytes)

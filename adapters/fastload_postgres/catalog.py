@@ -115,7 +115,9 @@ def _table(
     indexes: Sequence[Record],
     retyped: Mapping[tuple[str, str, str], TypeFacts],
 ) -> Table:
-    made = tuple(_column(name, r, retyped.get((name.schema, name.name, r["name"]))) for r in columns)
+    made = tuple(
+        _column(name, r, retyped.get((name.schema, name.name, r["name"]))) for r in columns
+    )
     data = [c for c in made if c.generated is None]
     wires = tuple(w for w in (BINARY, TEXT) if all(w in c.extra["wires"].split() for c in data))
     size_bytes = facts["total_bytes"]
@@ -313,9 +315,7 @@ async def _sequence_values(
     return values
 
 
-def _sequence(
-    row: Record, values: Mapping[QualifiedName, tuple[int, bool]]
-) -> SequenceModel:
+def _sequence(row: Record, values: Mapping[QualifiedName, tuple[int, bool]]) -> SequenceModel:
     name = QualifiedName(row["schema"], row["name"])
     last, called = values.get(name, (None, False))
     owner = None
@@ -452,4 +452,3 @@ async def storage(connection: Connection, oids: list[int]) -> dict[int, tuple[st
     """Return per table the storage that the transaction's snapshot sees, and the current one."""
     rows = await connection.fetch(queries.FILENODES, oids)
     return {r["oid"]: (r["seen"], r["now"]) for r in rows}
-

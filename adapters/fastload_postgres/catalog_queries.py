@@ -41,7 +41,8 @@ TABLES = f"""{_TREE}, size AS (
            sum(pg_table_size(t.member)) FILTER (WHERE c.relkind = 'r') AS total_bytes
     FROM tree t JOIN pg_class c ON c.oid = t.member GROUP BY 1)
 SELECT c.oid, c.relkind::text AS kind, c.relpersistence::text AS persistence,
-       obj_description(c.oid, 'pg_class') AS comment, array_to_string(c.reloptions, ', ') AS options,
+       obj_description(c.oid, 'pg_class') AS comment,
+       array_to_string(c.reloptions, ', ') AS options,
        s.rows::float8 AS rows, s.unknown, coalesce(s.bytes, 0)::int8 AS bytes,
        coalesce(s.total_bytes, 0)::int8 AS total_bytes,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AS inherits,
@@ -119,7 +120,8 @@ SELECT k.conrelid AS oid, k.conname AS name, k.contype::text AS kind,
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num) AS ref_columns,
        k.confupdtype::text AS on_update, k.confdeltype::text AS on_delete,
        k.confmatchtype::text AS match,
-       CASE WHEN k.contype IN ('p', 'u') AND i.indexrelid IS NOT NULL THEN {_INDEX_TAIL} END AS tail,
+       CASE WHEN k.contype IN ('p', 'u') AND i.indexrelid IS NOT NULL
+            THEN {_INDEX_TAIL} END AS tail,
        obj_description(k.oid, 'pg_constraint') AS comment,
        i.indisreplident AS replica_identity, i.indisexclusion AS exclusion
 FROM pg_constraint k
@@ -181,10 +183,11 @@ JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.at
 WHERE i.indisprimary AND i.indrelid = ANY ($1::oid[]) AND NOT s.inherited"""
 
 SIGNATURES = """
-SELECT a.attrelid AS oid, string_agg(concat_ws(':', a.attnum, quote_ident(a.attname), a.atttypid,
-       a.atttypmod, a.attnotnull), ',' ORDER BY a.attnum) AS signature
-FROM pg_attribute a
-WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+SELECT c.oid, coalesce(string_agg(concat_ws(':', a.attnum, quote_ident(a.attname), a.atttypid,
+       a.atttypmod, a.attnotnull), ',' ORDER BY a.attnum), '') AS signature
+FROM pg_class c
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.oid = ANY ($1::oid[])
 GROUP BY 1"""
 
 FILENODES = f"""{_TREE}
@@ -227,11 +230,14 @@ SELECT 'trigger' AS kind, n.nspname || '.' || c.relname || '.' || t.tgname AS na
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND c.oid = ANY ($1::oid[])
 UNION ALL
-SELECT 'rule', n.nspname || '.' || c.relname || '.' || r.rulename, 'definitions are not carried yet'
-FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT 'rule', n.nspname || '.' || c.relname || '.' || r.rulename,
+       'definitions are not carried yet'
+FROM pg_rewrite r
+JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($1::oid[]) AND r.rulename <> '_RETURN'
 UNION ALL
-SELECT 'policy', n.nspname || '.' || c.relname || '.' || p.polname, 'definitions are not carried yet'
+SELECT 'policy', n.nspname || '.' || c.relname || '.' || p.polname,
+       'definitions are not carried yet'
 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($1::oid[])
 UNION ALL

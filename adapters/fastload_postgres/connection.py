@@ -160,7 +160,8 @@ async def connect(url: Url, side: str) -> Connection:
         "server_settings": {"application_name": options.pop("application_name", "fastload")},
     }
     with _connecting(url, side):
-        return await asyncpg.connect(**arguments, ssl=_tls(options, url, side))
+        made: Connection = await asyncpg.connect(**arguments, ssl=_tls(options, url, side))
+        return made
 
 
 def _tls(options: dict[str, str], url: Url, side: str) -> Any:
@@ -268,6 +269,7 @@ def translate(error: BaseException, side: str, table: str | None = None) -> erro
     if isinstance(error, errors.FastloadError):
         return error
     state = getattr(error, "sqlstate", None) or ""
+    kind: type[errors.FastloadError]
     kind, hint = errors.SourceError if side == "source" else errors.TargetError, None
     if not state:
         kind, hint = errors.ConnectionLost, "start the run again: it continues"

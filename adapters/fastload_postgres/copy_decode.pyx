@@ -13,9 +13,9 @@ import struct
 from collections import deque
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport INT32_MAX, int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 
 from fastload.kernels.arrow_export cimport (
     Shared, array_capsule, drop, field_metadata, schema_capsule
@@ -32,7 +32,7 @@ from fastload_postgres.copy_numeric cimport decode_decimal, decode_numeric_text
 from fastload_postgres.copy_values cimport (
     AFTER_TRAILER, BAD_ARRAY, BAD_BOOL, BAD_EXTENSION, BAD_FIELD_COUNT, BAD_FLAGS,
     BAD_ITEM_LENGTH, BAD_JSONB, BAD_LENGTH, BAD_NUMERIC, BAD_SIGNATURE, BAD_TIME, BAD_UTF8, BLOCK,
-    NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Decode, Fault, decode_2_bytes, decode_4_bytes,
+    NO_MEMORY, NO_NATIVE_FORM, Codec, Decode, Fault, decode_2_bytes, decode_4_bytes,
     decode_8_bytes, decode_16_bytes, decode_bool, decode_bytes, decode_date, decode_interval,
     decode_jsonb, decode_list, decode_time, decode_timestamp
 )
@@ -567,7 +567,7 @@ def _wire_value(bytes row, int column):
 
 
 def _told(str word, bytes value):
-    """Return a value that has no native form as text, as the server would print it if it is short."""
+    """Return a value that has no native form as text."""
     if word.endswith("[]"):
         return _told_array(word.removesuffix("[]"), value)
     kind = word.partition(":")[0]

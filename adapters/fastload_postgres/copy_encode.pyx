@@ -20,7 +20,7 @@ from fastload.kernels.arrow_c cimport ArrowArray, ArrowSchema
 from fastload.kernels.byteorder cimport store_int16
 from fastload_postgres.copy_fields cimport (
     BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_NUMBER, NO_ROOM, NO_UUID, NOT_WHOLE, OUT_OF_RANGE,
-    TOO_LONG, TOO_MANY_DIGITS, ZERO_BYTE, Encode, FaultCode, Input, Out, put, put_2_bytes,
+    TOO_LONG, TOO_MANY_DIGITS, ZERO_BYTE, FaultCode, Input, Out, put, put_2_bytes,
     put_4_bytes, put_8_bytes, put_bool, put_bytes, put_date, put_duration, put_fixed_bytes,
     put_float_as_double, put_integer, put_interval, put_list, put_null, put_text, put_time,
     put_timestamp, put_uuid_text
@@ -72,7 +72,7 @@ cdef class CopyEncoder:
     cdef object nulls_instead
     cdef Input* inputs
     cdef int columns_bound
-    cdef readonly int64_t rows, bytes
+    cdef readonly int64_t rows, bytes_made
 
     def __cinit__(self, columns, *, nulls_instead=()):
         self.names = tuple(name for name, _ in columns)
@@ -155,7 +155,7 @@ cdef class CopyEncoder:
         if fault != NO_FAULT and fault != NO_ROOM:
             self.refuse(fault, row, column)
         self.rows += row - first
-        self.bytes += out.at - data
+        self.bytes_made += out.at - data
         return shortened(made, out.at - data), row
 
     cdef FaultCode put_rows(

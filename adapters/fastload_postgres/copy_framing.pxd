@@ -93,7 +93,9 @@ cdef inline const char* lay_out_row(
     return at
 
 
-cdef inline int decode_block(Frame* frame, int rows, const char* limit, Fault* fault) noexcept nogil:
+cdef inline int decode_block(
+    Frame* frame, int rows, const char* limit, Fault* fault
+) noexcept nogil:
     """Append the laid out rows to the columns; return them, or the row that failed first."""
     cdef int column, done
     cdef Fault found

@@ -96,7 +96,6 @@ cdef inline FaultCode put_decimal(const Input* input, int64_t row, Out* out) noe
     """Write a decimal of 32 to 256 bits."""
     cdef uint64_t limbs[4]
     cdef int64_t low
-    cdef int32_t four
     cdef bint negative
     if input.limbs == 1:
         low = load_integer(input, row)
@@ -171,7 +170,9 @@ cdef inline FaultCode put_numeric_text(const Input* input, int64_t row, Out* out
     return put_digits(at, size, negative, out)
 
 
-cdef inline bint spells(const char* at, int64_t size, const char* word, int64_t length) noexcept nogil:
+cdef inline bint spells(
+    const char* at, int64_t size, const char* word, int64_t length
+) noexcept nogil:
     """Compare with a lower-case word, whatever the case of the text."""
     cdef int64_t i
     if size != length:

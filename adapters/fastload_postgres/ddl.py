@@ -97,9 +97,7 @@ def _making_names(catalog: Catalog, existing: Inspection, new: list[Table]) -> l
     schemas = {n.schema for n in (*_names(new), *_names(enums), *_names(sequences))}
     for schema in sorted(schemas):
         statement = f"CREATE SCHEMA IF NOT EXISTS {ident(schema)}"
-        steps.append(
-            Step(id=f"schema:{schema}", title=f"schema {schema}", statements=(statement,))
-        )
+        steps.append(Step(id=f"schema:{schema}", title=f"schema {schema}", statements=(statement,)))
     steps += [
         Step(id=f"enum:{e.name}", title=f"type {e.name}", statements=(_enum(e),)) for e in enums
     ]

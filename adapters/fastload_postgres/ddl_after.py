@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
+from fastload.model import (
+    Catalog,
+    Check,
+    ForeignKey,
+    Index,
+    Inspection,
+    Key,
+    QualifiedName,
+    Step,
+    Table,
+)
 from fastload_postgres.quoting import ident, idents, literal, qualified
 
 _SMALL_ROWS = 10_000
@@ -60,11 +70,10 @@ def after_steps(
 ) -> tuple[Step, ...]:
     """Return the steps after the rows."""
     work = [
-        _Work(t, present, indexes=indexes, foreign_keys=foreign_keys)
+        _Work(t, there.table if there else None, indexes=indexes, foreign_keys=foreign_keys)
         for t in catalog.tables
-        for present in [existing.table(t.name) if mode != "replace" else None]
-        for present in [present.table if present else None]
-        if mode in ("create", "replace") or present is None
+        for there in [existing.table(t.name) if mode != "replace" else None]
+        if mode in ("create", "replace") or there is None
     ]
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
@@ -271,7 +280,8 @@ def _comments(w: _Work) -> Iterator[str]:
             yield f"COMMENT ON COLUMN {name}.{ident(column.name)} IS {literal(column.comment)}"
     checks = w.table.checks if w.is_new else ()
     exclusions = [i for i in w.indexes if "constraint" in i.extra]
-    for constraint in (*w.keys, *exclusions, *checks, *w.foreign_keys):
+    constraints: list[Key | Index | Check | ForeignKey] = [*w.keys, *exclusions, *checks]
+    for constraint in (*constraints, *w.foreign_keys):
         if constraint.comment is not None:
             comment = literal(constraint.comment)
             yield f"COMMENT ON CONSTRAINT {ident(constraint.name)} ON {name} IS {comment}"

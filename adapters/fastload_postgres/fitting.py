@@ -18,7 +18,7 @@ _WORDS = ("text", "enum", "uuid", "json", "jsonb")
 # Codecs of a source column -> codecs of target columns that take its native form. What may be
 # out of range is refused row by row by the encoder, with table and key.
 _TAKEN_BY: dict[str, tuple[str, ...]] = {
-    **{word: (*_INTEGERS, "numeric", "numeric_text") for word in _INTEGERS},
+    **dict.fromkeys(_INTEGERS, (*_INTEGERS, "numeric", "numeric_text")),
     "float4": ("float4", "float8"),
     "float8": ("float8", "float4"),
     "numeric": ("numeric", "numeric_text"),
@@ -96,9 +96,9 @@ def fit(source: Column, target: Column, dialect: str) -> Fit:
         source = msgspec.structs.replace(source, type=type_, extra=_extra(forms))
     exact = own and _takes_exact(source, target)
     native = _takes_native(source, target)
-    if not (exact or native):
-        return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
     same = own and source.type == target.type
+    if not (same or exact or native):
+        return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
     loss = None if same else _loss(source, target)
     return Fit(same=same, native=native, exact=exact and not loss, loss=loss)
 

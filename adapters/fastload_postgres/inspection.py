@@ -12,7 +12,8 @@ from fastload_postgres.quoting import literal, qualified
 _RELATIONS = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN unnest($1::text[], $2::text[]) AS w (schema, name) ON w.schema = n.nspname AND w.name = c.relname
+JOIN unnest($1::text[], $2::text[]) AS w (schema, name)
+  ON w.schema = n.nspname AND w.name = c.relname
 WHERE c.relkind = ANY ($3::text[]::"char"[])"""
 _OBSTACLES = """
 SELECT t.tgrelid AS oid, 'trigger ' || t.tgname AS obstacle FROM pg_trigger t
@@ -28,7 +29,8 @@ _ENUMS = """
 SELECT n.nspname AS schema, t.typname AS name,
        array_agg(e.enumlabel ORDER BY e.enumsortorder) AS labels
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-JOIN unnest($1::text[], $2::text[]) AS w (schema, name) ON w.schema = n.nspname AND w.name = t.typname
+JOIN unnest($1::text[], $2::text[]) AS w (schema, name)
+  ON w.schema = n.nspname AND w.name = t.typname
 LEFT JOIN pg_enum e ON e.enumtypid = t.oid GROUP BY 1, 2"""
 _TABLE_KINDS, _SEQUENCE_KINDS = ["r", "p", "f", "v", "m"], ["S"]
 
@@ -43,9 +45,7 @@ async def read_inspection(connection: Connection, catalog: Catalog) -> Inspectio
     sequences = await _relations(connection, [s.name for s in catalog.sequences], _SEQUENCE_KINDS)
     return Inspection(
         tables=tuple(
-            ExistingTable(
-                table=t, empty=t.name not in filled, obstacles=tuple(obstacles[t.name])
-            )
+            ExistingTable(table=t, empty=t.name not in filled, obstacles=tuple(obstacles[t.name]))
             for t in tables
         ),
         enums=await _enums(connection, [e.name for e in catalog.enums]),
@@ -78,9 +78,7 @@ async def _obstacles(
     return found
 
 
-async def _filled(
-    connection: Connection, names: Sequence[QualifiedName]
-) -> set[QualifiedName]:
+async def _filled(connection: Connection, names: Sequence[QualifiedName]) -> set[QualifiedName]:
     """Return the tables that hold a row."""
     filled = set()
     for start in range(0, len(names), 500):
@@ -95,9 +93,7 @@ async def _filled(
     return filled
 
 
-async def _enums(
-    connection: Connection, names: Sequence[QualifiedName]
-) -> tuple[EnumType, ...]:
+async def _enums(connection: Connection, names: Sequence[QualifiedName]) -> tuple[EnumType, ...]:
     rows = await connection.fetch(_ENUMS, [n.schema for n in names], [n.name for n in names])
     return tuple(
         EnumType(name=QualifiedName(r["schema"], r["name"]), labels=tuple(r["labels"] or ()))
@@ -106,7 +102,9 @@ async def _enums(
 
 
 async def _missing_types(connection: Connection, tables: Iterable[Table]) -> tuple[str, ...]:
-    used = sorted({c.extra["user_type"] for t in tables for c in t.columns if "user_type" in c.extra})
+    used = sorted(
+        {c.extra["user_type"] for t in tables for c in t.columns if "user_type" in c.extra}
+    )
     if not used:
         return ()
     row = await connection.fetchrow(

@@ -112,4 +112,6 @@ def _cast_items(array: pa.Array, type_: pa.DataType) -> pa.Array:
         raise EncodeError(f"Arrow has no cast of {array.type} to {type_}")
     items = _cast(array.values, type_.value_type)
     made = pa.ListArray if kinds.is_list(type_) else pa.LargeListArray
-    return made.from_arrays(array.offsets, items, mask=array.is_null() if array.null_count else None)
+    return made.from_arrays(
+        array.offsets, items, mask=array.is_null() if array.null_count else None
+    )

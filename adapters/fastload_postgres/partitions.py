@@ -78,9 +78,7 @@ def _key_columns(table: Table) -> tuple[str, ...]:
     return ()
 
 
-async def _by_pages(
-    connection: Connection, table: Table, spec: PartitionSpec
-) -> list[Partition]:
+async def _by_pages(connection: Connection, table: Table, spec: PartitionSpec) -> list[Partition]:
     pages = await _pages(connection, table)
     return partition.page_ranges(
         table.name, pages, spec.want, rows=table.rows, size_bytes=table.bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastload import typemap
 from fastload.adapter import ReadSpec
@@ -114,7 +114,7 @@ async def open_reading(
 
 
 async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, keep: Any) -> str:
-    form = "text" if want.wire == TEXT_WIRE else "binary"
+    form: Literal["text", "binary"] = "text" if want.wire == TEXT_WIRE else "binary"
     if isinstance(part.extent, Whole) and not _needs_query(want):
         return await connection.copy_from_table(
             want.table.name.name,

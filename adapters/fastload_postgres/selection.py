@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from fastload.adapter import Selection
 from fastload.errors import SourceError, TableNotFound
-from fastload_postgres.quoting import qualified
 from fastload.model import QualifiedName
+from fastload_postgres.quoting import qualified
 
 if TYPE_CHECKING:
     from asyncpg import Record

@@ -30,9 +30,7 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 class PostgresSnapshot:
     """One exported snapshot and the connections that have joined it."""
 
-    def __init__(
-        self, sessions: Sessions, tables: Sequence[Table], token: str, cut: Cut
-    ) -> None:
+    def __init__(self, sessions: Sessions, tables: Sequence[Table], token: str, cut: Cut) -> None:
         self._sessions = sessions
         self._tables = tables
         self._idle: list[Connection] = []

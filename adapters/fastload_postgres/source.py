@@ -72,9 +72,8 @@ async def identify(connection: Connection) -> str:
     allowed = await connection.fetchval(
         "SELECT has_function_privilege('pg_control_system()', 'execute')"
     )
-    cluster = (
-        await connection.fetchval("SELECT system_identifier::text FROM pg_control_system()")
-        if allowed
-        else await connection.fetchval("SELECT inet_server_addr()::text || ':' || inet_server_port()")
-    )
-    return f"postgresql:{cluster or 'local'}/{await connection.fetchval('SELECT current_database()')}"
+    place = "SELECT inet_server_addr()::text || ':' || inet_server_port()"
+    cluster = "SELECT system_identifier::text FROM pg_control_system()"
+    server = await connection.fetchval(cluster if allowed else place)
+    database = await connection.fetchval("SELECT current_database()")
+    return f"postgresql:{server or 'local'}/{database}"

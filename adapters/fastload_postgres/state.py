@@ -139,8 +139,7 @@ async def end_receipt(connection: Connection, receipt: Receipt) -> None:
 async def forget_receipts(connection: Connection, run: str, table: QualifiedName) -> None:
     """Delete the receipts of one table."""
     await connection.execute(
-        f"DELETE FROM {SCHEMA}.receipts "
-        "WHERE run = $1 AND table_schema = $2 AND table_name = $3",
+        f"DELETE FROM {SCHEMA}.receipts WHERE run = $1 AND table_schema = $2 AND table_name = $3",
         run,
         table.schema,
         table.name,
@@ -257,5 +256,3 @@ def _pack(plan: Plan) -> bytes:
 
 def _unpack(data: bytes) -> Plan:
     return msgspec.json.decode(zlib.decompress(data), type=Plan)
-
-

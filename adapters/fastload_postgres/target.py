@@ -23,9 +23,9 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload_postgres import ddl, fitting, state
-from fastload_postgres.inspection import read_inspection
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
+from fastload_postgres.inspection import read_inspection
 from fastload_postgres.quoting import qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.sequences import advance
@@ -107,9 +107,7 @@ class PostgresTarget:
                 await connection.execute("SET LOCAL lock_timeout = 0")
                 await connection.execute(";\n".join(step.statements))
 
-    async def advance(
-        self, sequences: Sequence[SequenceModel], *, keep_higher: bool
-    ) -> None:
+    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set sequences; see the seam."""
         async with self._sessions.lend() as connection, connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")
@@ -132,9 +130,7 @@ class PostgresTarget:
                     hint="the partition was rolled back; a rule or trigger on the target may "
                     "drop rows",
                 )
-            full = msgspec.structs.replace(
-                receipt, rows=rows, bytes=seal.bytes, cut=reading.cut
-            )
+            full = msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
             await state.end_receipt(connection, full)
         return full
 

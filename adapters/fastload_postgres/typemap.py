@@ -92,7 +92,9 @@ def forms(facts: TypeFacts) -> Forms:
         return Forms(arrow="string", decode="enum", encode="enum")
     if facts.element:
         return _array(facts)
-    if facts.kind != "b" or facts.oid in _OBJECT_IDS or not facts.binary:
+    # A range's binary form is its bounds', so that only user types make it differ elsewhere.
+    plain = facts.kind == "b" or (facts.kind in "rm" and facts.oid < _FIRST_USER_OID)
+    if not plain or facts.oid in _OBJECT_IDS or not facts.binary:
         return _as_text(facts, exact=False)
     if facts.oid == _NUMERIC:
         return _numeric(facts.typmod)

@@ -152,7 +152,7 @@ async def run(scale: float, html: Path) -> int:
         print(f"{result}\ncomparing both sides with psql", flush=True)
         compared = await compare(source, target)
     print(_as_text(compared))
-    html.write_text(_page(scale, result, compared))
+    await anyio.Path(html).write_text(_page(scale, result, compared))
     print(f"report: {html}")
     return 0 if all(c.equal for c in compared) else 1
 

@@ -1,0 +1,51 @@
+# Each target makes the virtual environment it needs; PYTHON is 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
+
+.PHONY: help dev demo test check bench clean
+help:
+	@echo "make demo   copy TPC-H between two private PostgreSQL servers and compare both sides"
+	@echo "make test   run the tests on real, private servers"
+	@echo "make check  ruff, mypy, stubtest, cython-lint"
+	@echo "make bench  measure against psql, pgcopydb, DuckDB, ADBC and connectorx"
+	@echo "make dev    everything for working on fastload, kernels compiled in place"
+
+# A virtual environment per purpose would compile the kernels as often: one holds them all, and a
+# stamp says which extras it has.
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=80.3,<85" "Cython>=3.1,<4"
+	touch $@
+
+$(VENV)/.extra-%: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
+	touch $@
+
+$(VENV)/.kernels-%: $(VENV)/.extra-% $(KERNELS)
+	$(BIN)/python -c "from setuptools import setup; setup()" --quiet build_ext --inplace
+	touch $@
+
+dev: $(VENV)/.kernels-check
+
+demo: $(VENV)/.kernels-demo
+	$(BIN)/fastload demo
+
+test: $(VENV)/.kernels-test
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.kernels-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	MYPYPATH=.:adapters $(BIN)/stubtest fastload_postgres.copy_decode fastload_postgres.copy_encode
+	$(BIN)/cython-lint fastload adapters
+
+bench: $(VENV)/.kernels-bench
+	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m pytest -q --benchmark-only benchmarks/kernels.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+	find fastload adapters -name '*.so' -delete -o -name '*.c' -delete
