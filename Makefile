@@ -12,6 +12,9 @@ help:
 	@echo "make bench  measure against psql, pgcopydb, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
 
+# Stamps are kept, though each is only a step towards the next.
+.SECONDARY:
+
 # A virtual environment per purpose would compile the kernels as often: one holds them all, and a
 # stamp says which extras it has.
 $(VENV)/.made:

@@ -24,9 +24,12 @@ COLUMNS = """
 SELECT a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attidentity,
        a.attgenerated, a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attstorage,
        a.attcollation::regcollation, col_description(a.attrelid, a.attnum)
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND n.nspname !~ '^(pg_|info)'
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0
+  AND n.nspname !~ '^(pg_|info)'
 ORDER BY a.attrelid::regclass::text, a.attnum"""
 CONSTRAINTS = """
 SELECT conrelid::regclass, conname, contype, pg_get_constraintdef(oid), condeferrable, convalidated,
@@ -46,7 +49,8 @@ SEQUENCES = """
 SELECT schemaname, sequencename, data_type, start_value, min_value, max_value, increment_by, cycle,
        last_value FROM pg_sequences ORDER BY 1, 2"""
 TYPES = """
-SELECT t.oid::regtype, array_agg(e.enumlabel ORDER BY e.enumsortorder), obj_description(t.oid, 'pg_type')
+SELECT t.oid::regtype, array_agg(e.enumlabel ORDER BY e.enumsortorder),
+       obj_description(t.oid, 'pg_type')
 FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid GROUP BY t.oid ORDER BY t.oid::regtype::text"""
 
 
