@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+KERNEL_MODULES := fastload_postgres.copy_decode fastload_postgres.copy_encode
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
 
 .PHONY: help dev demo test check bench clean
@@ -42,8 +43,9 @@ check: $(VENV)/.kernels-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=.:adapters $(BIN)/stubtest fastload_postgres.copy_decode fastload_postgres.copy_encode
-	$(BIN)/cython-lint fastload adapters
+	MYPYPATH=.:adapters $(BIN)/stubtest --mypy-config-file pyproject.toml \
+	  --allowlist tests/typing/stubtest.txt $(KERNEL_MODULES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint fastload adapters
 
 bench: $(VENV)/.kernels-bench
 	$(BIN)/python -m benchmarks.load
