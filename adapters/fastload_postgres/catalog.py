@@ -72,6 +72,8 @@ async def read_tables(
     types: Mapping[tuple[str, str, str], str] | None = None,
 ) -> list[Table]:
     """Return the tables of these oids, in this order, with columns, keys and estimates."""
+    if not names:
+        return []
     oids, version = list(names), connection.get_server_version().major
     retyped = await _retyped(connection, types or {})
     columns = _by_oid(await connection.fetch(queries.for_version(queries.COLUMNS, version), oids))

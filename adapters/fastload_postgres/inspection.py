@@ -58,6 +58,8 @@ async def _relations(
     connection: Connection, names: Iterable[QualifiedName], kinds: list[str]
 ) -> list[tuple[int, QualifiedName, str]]:
     wanted = list(names)
+    if not wanted:
+        return []
     rows = await connection.fetch(
         _RELATIONS, [n.schema for n in wanted], [n.name for n in wanted], kinds
     )
@@ -70,6 +72,8 @@ async def _obstacles(
     words = {"v": "it is a view", "m": "it is a materialised view", "f": "it is a foreign table"}
     names = {oid: name for oid, name, _ in relations}
     found: dict[QualifiedName, list[str]] = {name: [] for name in names.values()}
+    if not names:
+        return found
     for _, name, kind in relations:
         if kind in words:
             found[name].append(words[kind])
@@ -94,6 +98,8 @@ async def _filled(connection: Connection, names: Sequence[QualifiedName]) -> set
 
 
 async def _enums(connection: Connection, names: Sequence[QualifiedName]) -> tuple[EnumType, ...]:
+    if not names:
+        return ()
     rows = await connection.fetch(_ENUMS, [n.schema for n in names], [n.name for n in names])
     return tuple(
         EnumType(name=QualifiedName(r["schema"], r["name"]), labels=tuple(r["labels"] or ()))

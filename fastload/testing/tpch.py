@@ -17,7 +17,7 @@ TABLES = (
 )  # fmt: skip
 
 # Types, keys and references as the TPC-H specification has them; the indexes are ours.
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE region (r_regionkey int NOT NULL, r_name char(25) NOT NULL, r_comment varchar(152));
 CREATE TABLE nation (n_nationkey int NOT NULL, n_name char(25) NOT NULL,
   n_regionkey int NOT NULL, n_comment varchar(152));
@@ -75,7 +75,7 @@ ANALYZE;
 def load(server: PostgresServer, database: str, scale: float, *, keys: bool = True) -> None:
     """Make the tables of TPC-H in a database, with keys, references and indexes if wanted."""
     generator = _generator()
-    server.psql(_SCHEMA, database)
+    server.psql(SCHEMA, database)
     for table in TABLES:
         make = f"{generator} csv --scale-factor {scale:g} --tables {table} --stdout"
         server.psql(f"\\copy {table} FROM PROGRAM '{make}' CSV HEADER", database)

@@ -1,0 +1,129 @@
+"""What is measured, each in a process of its own: ``python -m benchmarks.contenders NAME ...``.
+
+A Python contender prints the seconds inside its one call, without the interpreter's start and
+imports; the harness takes the whole process's wall time beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def fastload_copy(source: str, target: str, route: str, parallel: str, *tables: str) -> float:
+    import uvloop
+
+    import fastload
+    import fastload.api
+
+    async def call() -> float:
+        began = time.perf_counter()
+        await fastload.copy(
+            source, target, tables=tables or None, route=route, parallel=int(parallel)
+        )
+        return time.perf_counter() - began
+
+    return uvloop.run(call())
+
+
+def fastload_read(source: str, table: str, parallel: str) -> float:
+    import pyarrow
+    import uvloop
+
+    import fastload
+    import fastload.api
+
+    async def call() -> float:
+        began = time.perf_counter()
+        async with fastload.read(source, table, parallel=int(parallel)) as reading:
+            found = await reading.table()
+        seconds = time.perf_counter() - began
+        assert isinstance(found, pyarrow.Table)
+        assert found.num_rows
+        return seconds
+
+    return uvloop.run(call())
+
+
+def adbc_read(source: str, table: str) -> float:
+    import adbc_driver_postgresql.dbapi as adbc
+    import pyarrow  # noqa: F401
+
+    began = time.perf_counter()
+    with adbc.connect(source) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")
+        found = cursor.fetch_arrow_table()
+    seconds = time.perf_counter() - began
+    assert found.num_rows
+    return seconds
+
+
+def connectorx_read(source: str, table: str, parallel: str, column: str) -> float:
+    import connectorx
+    import pyarrow  # noqa: F401
+
+    began = time.perf_counter()
+    found = connectorx.read_sql(
+        source,
+        f"SELECT * FROM {table}",
+        return_type="arrow",
+        partition_on=column,
+        partition_num=int(parallel),
+    )
+    seconds = time.perf_counter() - began
+    assert found.num_rows
+    return seconds
+
+
+def duckdb_copy(source: str, target: str, table: str) -> float:
+    import duckdb
+    import duckdb_extension_postgres_scanner as package  # type: ignore[import-untyped]
+
+    (extension,) = Path(package.__file__).parent.rglob("*.duckdb_extension")
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    began = time.perf_counter()
+    connection.execute(f"LOAD '{extension}'")
+    connection.execute(f"ATTACH '{source}' AS source (TYPE postgres, READ_ONLY)")
+    connection.execute(f"ATTACH '{target}' AS target (TYPE postgres)")
+    connection.execute(f"INSERT INTO target.{table} SELECT * FROM source.{table}")
+    return time.perf_counter() - began
+
+
+def asyncpg_pipe(source: str, target: str, table: str) -> float:
+    """A bare pipe of the driver: the floor of what fastload's wire route can reach."""
+    import asyncpg
+    import uvloop
+
+    async def call() -> float:
+        began = time.perf_counter()
+        reader, writer = await asyncpg.connect(source), await asyncpg.connect(target)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(64)
+
+        async def chunks() -> Any:
+            while (chunk := await queue.get()) is not None:
+                yield chunk
+
+        async def read() -> None:
+            await reader.copy_from_table(table, output=queue.put, format="binary")
+            await queue.put(None)
+
+        await asyncio.gather(read(), writer.copy_to_table(table, source=chunks(), format="binary"))
+        await reader.close()
+        await writer.close()
+        return time.perf_counter() - began
+
+    return uvloop.run(call())
+
+
+CONTENDERS: dict[str, Callable[..., float]] = {
+    f.__name__: f
+    for f in (fastload_copy, fastload_read, adbc_read, connectorx_read, duckdb_copy, asyncpg_pipe)
+}
+
+if __name__ == "__main__":
+    print(json.dumps({"seconds": CONTENDERS[sys.argv[1]](*sys.argv[2:])}))
