@@ -14,7 +14,7 @@ from fastload import partition, pipeline, planner, resume
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
-from fastload.model import Plan, StoredRun
+from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
@@ -200,7 +200,7 @@ async def read(
 
     Args:
         source: As in ``copy``.
-        table: ``"schema.table"``, or a tuple.
+        table: ``"schema.table"``, a tuple, or a bare name that only one schema has.
         columns: Names in the order wanted; None is all.
         where: Filter in the source's own dialect.
         types: ``{column: type}``: cast on the source, to the source's own type.
@@ -214,39 +214,44 @@ async def read(
     Raises:
         FastloadError: As the names say.
     """
-    name = qualified_name(table)
-    options = CopyOptions.make(
-        tables=[(name.schema, name.name)],
-        parallel=parallel,
-        memory=memory,
-        types={(name.schema, name.name, c): t for c, t in (types or {}).items()},
-        on_unrepresentable=_policies(name, on_unrepresentable),
-    )
-    options = _fitted(options, _endpoint(source, "source"), None)
+    options = CopyOptions.make(tables=[table], parallel=parallel, memory=memory)
+    here = _endpoint(source, "source")
+    lanes = _fitted(options, here, None).parallel
     async with AsyncExitStack() as stack:
-        lanes = options.parallel
-        opened = await stack.enter_async_context(
-            open_source(_endpoint(source, "source"), connections=lanes)
-        )
-        catalog = await opened.catalog(_selection(options))
-        planner.check_names(catalog, options)
-        found = catalog.table(name)
+        opened = await stack.enter_async_context(open_source(here, connections=lanes))
+        found = await _one_table(opened, options, types or {})
         at = await stack.enter_async_context(opened.snapshot([found], lanes))
         want = partition.wanted(found.bytes, found.bytes, lanes) if lanes > 1 else 1
         spec = PartitionSpec(want=want, by=partition_by, where=where)
         parts = await opened.partitions(found, at, spec)
+        policies = {"": on_unrepresentable} if isinstance(on_unrepresentable, str) else None
         names = tuple(columns) if columns is not None else tuple(c.name for c in found.columns)
         wanted = ReadSpec(
             table=found,
-            columns=planner.known_columns(found, names),
+            columns=planner.known_columns("columns", found, names),
             where=where,
-            on_unrepresentable=options.policies(name),
+            on_unrepresentable=policies or dict(on_unrepresentable),  # type: ignore[arg-type]
             batch_bytes=_READ_BATCH_BYTES,
         )
         buffer_bytes = options.memory_bytes // 2
         yield await stack.enter_async_context(
             open_table(opened, at, parts, wanted, lanes, buffer_bytes)
         )
+
+
+async def _one_table(source: Source, options: CopyOptions, types: Mapping[str, str]) -> Table:
+    """Return the one table that the options name, with its columns as these types."""
+    catalog = await source.catalog(_selection(options))
+    names = ", ".join(str(t.name) for t in catalog.tables)
+    if len(catalog.tables) != 1:
+        raise ConfigError(f"several tables are meant: {names}", hint='name one: "schema.table"')
+    found = catalog.tables[0]
+    if not types:
+        return found
+    planner.known_columns("types", found, tuple(types))
+    cast = {(found.name.schema, found.name.name, c): t for c, t in types.items()}
+    catalog = await source.catalog(Selection(names=(found.name,), types=cast))
+    return catalog.tables[0]
 
 
 async def write(
@@ -382,12 +387,6 @@ def _fitted(options: CopyOptions, source: Endpoint, target: Endpoint | None) -> 
             "the pool is too small", hint="a copy takes two connections of it at least: max_size=2"
         )
     return msgspec.structs.replace(options, parallel=lanes)
-
-
-def _policies(name: Any, given: str | Mapping[str, str]) -> str | dict[Name, str]:
-    if isinstance(given, str):
-        return given
-    return {(name.schema, name.name, column): policy for column, policy in given.items()}
 
 
 @asynccontextmanager

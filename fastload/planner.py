@@ -123,11 +123,11 @@ def check_names(catalog: Catalog, options: CopyOptions) -> None:
             _known(option, f"{schema}.{table}.{column}", column in names_there, names_there)
 
 
-def known_columns(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+def known_columns(option: str, table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return these column names; ConfigError where the table has no such column."""
     there = [c.name for c in table.columns]
     for name in names:
-        _known("columns", name, name in there, there)
+        _known(option, name, name in there, there)
     return names
 
 
