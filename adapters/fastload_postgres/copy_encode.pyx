@@ -12,7 +12,6 @@ import struct
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint64_t
@@ -44,6 +43,7 @@ cdef extern from "Python.h":
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _SHOWN_CHARACTERS = 60
+cdef int64_t _SHOWN_BYTES = 240
 _LEAST_BYTES = 1 << 16
 _MESSAGES = {
     OUT_OF_RANGE: "{value} is out of range for {codec}",
@@ -460,18 +460,18 @@ cdef object value_of(const Input* input, int64_t row, bytes form):
     cdef int64_t begin = 0, size = 0, value
     if input.layout == VARIABLE:
         extent(input, row, &begin, &size)
-        return input.values[begin:begin + min(size, 4 * 60)]
+        return input.values[begin:begin + min(size, _SHOWN_BYTES)]
     if form in _INTEGERS or (form.startswith(b"t") and input.width <= 8):
         value = load_integer(input, row)
         return value & 0xFFFF_FFFF_FFFF_FFFF if form == b"L" else value
     begin = input.width * (row + input.first)
-    return input.values[begin:begin + min(input.width, 4 * 60)]
+    return input.values[begin:begin + min(input.width, _SHOWN_BYTES)]
 
 
 def _shown(bytes form, value):
     """Return a value as text for a message."""
     if form in _STRINGS:
-        return _shortened(repr(value.decode(errors="backslashreplace")))
+        return _shortened(_shown_text(value))
     if form == b"g":
         return str(struct.unpack("=d", value)[0])
     if form.startswith(b"d:"):
@@ -483,6 +483,14 @@ def _shown(bytes form, value):
     if form.startswith(b"t"):
         return _shown_time(form.decode(), value)
     return _shortened(repr(value))
+
+
+def _shown_text(bytes value):
+    try:
+        return repr(value.decode())
+    except UnicodeDecodeError as error:
+        was_cut = len(value) == _SHOWN_BYTES and error.start > _SHOWN_BYTES - 4
+        return repr(value[:error.start].decode() if was_cut else value)
 
 
 def _shortened(text):

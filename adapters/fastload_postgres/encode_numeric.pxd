@@ -108,7 +108,7 @@ cdef inline FaultCode put_wide(
     const Input* input, uint64_t* limbs, int32_t count, bint negative, Out* out
 ) noexcept nogil:
     cdef int32_t groups[MOST_GROUPS]
-    cdef int32_t at = MOST_GROUPS, i
+    cdef int32_t at = MOST_GROUPS, _
     cdef uint64_t rest
     if negative:
         negate(limbs, count)
@@ -119,7 +119,7 @@ cdef inline FaultCode put_wide(
     count = significant(limbs, count)
     while count:
         rest = divide(limbs, count, 10000000000000000ULL)
-        for i in range(4):
+        for _ in range(4):
             at -= 1
             groups[at] = <int32_t>(rest % 10000)
             rest //= 10000
