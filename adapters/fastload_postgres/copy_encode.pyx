@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False
+# cython: initializedcheck=False, auto_pickle=False, autotestdict=False
 """Arrow record batches into COPY's binary format.
 
 Source: PostgreSQL documentation, "COPY", section "Binary Format"; the fields are what each type's
@@ -393,7 +393,7 @@ cdef class CopyEncoder:
 
     cdef tuple _encode(self, int64_t row, int64_t max_bytes):
         """Return the bytes, of which there is no copy, and the next row."""
-        cdef int64_t capacity = self._expected(row, max_bytes), end, used
+        cdef int64_t capacity = self._expected(row, max_bytes), last = self.length, end, used
         cdef PyObject* data = new_bytes(NULL, capacity)
         cdef Out out
         cdef FaultCode fault = NO_FAULT
@@ -405,11 +405,11 @@ cdef class CopyEncoder:
                 out.end = out.at + capacity
                 with nogil:
                     end = put_rows(
-                        self.inputs, columns, row, self.length, &out, &fault, &column
+                        self.inputs, columns, row, last, &out, &fault, &column
                     )
                 if fault != NO_ROOM or end > row or capacity >= LONGEST:
                     break
-                capacity = min(2 * capacity, LONGEST)
+                capacity, last = min(2 * capacity, LONGEST), row + 1
                 _PyBytes_Resize(&data, capacity)
             if fault != NO_FAULT and (fault != NO_ROOM or end == row):
                 raise self._fault(fault, column, end, out.item)

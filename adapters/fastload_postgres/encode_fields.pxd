@@ -203,7 +203,7 @@ cdef inline FaultCode put_integer(const Input* input, int64_t row, Out* out) noe
         return OUT_OF_RANGE
     if input.target_bytes == 8:
         return put_int64(out, value)
-    if out.end - out.at < 8:
+    if out.end - out.at < 4 + input.target_bytes:
         return NO_ROOM
     store_int32(out.at, input.target_bytes)
     if input.target_bytes == 4:
