@@ -1,398 +1,541 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False
+# cython: initializedcheck=False, auto_pickle=False, autotestdict=False
 """Arrow record batches into COPY's binary format.
 
 Source: PostgreSQL documentation, "COPY", section "Binary Format"; the fields are what each type's
 receive function reads (src/backend/utils/adt).
 
-Batches come through the Arrow C data interface. Each column is paired once with a function for
-its type; rows are then written straight into the bytes that are returned, with the GIL released.
+How a column is written is chosen once per batch; rows are then written one after the other with
+the GIL released, into memory that is handed over as it is.
 """
 import struct
+from datetime import datetime, timedelta
+from decimal import Context, Decimal
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
 from fastload.kernels.arrow_c cimport ArrowArray, ArrowSchema
+from fastload.kernels.arrow_import cimport array_in, schema_in
 from fastload.kernels.byteorder cimport store_int16
-from fastload_postgres.copy_fields cimport (
-    BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_NUMBER, NO_ROOM, NO_UUID, NOT_WHOLE, OUT_OF_RANGE,
-    TOO_LONG, TOO_MANY_DIGITS, ZERO_BYTE, FaultCode, Input, Out, put, put_2_bytes,
-    put_4_bytes, put_8_bytes, put_bool, put_bytes, put_date, put_duration, put_fixed_bytes,
-    put_float_as_double, put_integer, put_interval, put_list, put_null, put_text, put_time,
-    put_timestamp, put_uuid_text
+from fastload_postgres.encode_fields cimport (
+    BAD_OFFSETS, BAD_UTF8, EPOCH_DAYS, FIXED, ITEMS, LONGEST, NO_FAULT, NO_NUMBER, NO_ROOM,
+    NO_UUID, NOT_WHOLE, NOTHING, OUT_OF_RANGE, TOO_LONG, TOO_MANY_DIGITS, VARIABLE, ZERO_BYTE,
+    FaultCode, Input, Out, extent, load_integer, put, put_2_bytes, put_4_bytes, put_8_bytes,
+    put_bool, put_bytes, put_date, put_double_as_float, put_duration, put_fixed_bytes,
+    put_float_as_double, put_integer, put_interval, put_list, put_micros, put_null, put_text,
+    put_uuid_bytes, put_uuid_text
 )
-from fastload_postgres.copy_number cimport (
-    put_decimal, put_integer_as_numeric, put_numeric_text
+from fastload_postgres.encode_inputs cimport attach, choose_check
+from fastload_postgres.encode_numeric cimport (
+    MOST_SCALE, put_decimal, put_integer_as_numeric, put_numeric_text
 )
 
-from fastload.errors import ConfigError, EncodeError
+from fastload.errors import EncodeError, SchemaMismatch
+
+cdef extern from "Python.h":
+    char* PyBytes_AS_STRING(PyObject*)
+    int _PyBytes_Resize(PyObject**, Py_ssize_t) except -1
+    PyObject* new_bytes "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) except NULL
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = struct.pack(">h", -1)
-cdef int64_t LONGEST_ROW = 0x3FFFFFFF
+_TRAILER = b"\xff\xff"
+_SHOWN_CHARACTERS = 60
+cdef int64_t _SHOWN_BYTES = 240
+_LEAST_BYTES = 1 << 16
 _MESSAGES = {
-    OUT_OF_RANGE: "is outside the range of the target's type",
-    NOT_WHOLE: "has digits that the target's type would cut off",
-    ZERO_BYTE: "holds a zero byte, which PostgreSQL's texts cannot",
-    BAD_UTF8: "is not UTF-8",
-    BAD_OFFSETS: "has offsets that run backwards: the array is damaged",
-    TOO_LONG: "is longer than the 1 GB that PostgreSQL takes",
-    NO_NUMBER: "is no number",
-    TOO_MANY_DIGITS: "has more digits than PostgreSQL's numeric",
-    NO_UUID: "is no uuid",
+    OUT_OF_RANGE: "{value} is out of range for {codec}",
+    NOT_WHOLE: "{value} is finer than {codec}, which has {unit}",
+    ZERO_BYTE: "{value} holds a zero byte, which no text in PostgreSQL can",
+    BAD_UTF8: "{value} is not UTF-8",
+    BAD_OFFSETS: "offsets of the Arrow array point outside it",
+    TOO_LONG: "the value is longer than the server takes (1 GiB)",
+    NO_NUMBER: "{value} is not a number",
+    TOO_MANY_DIGITS: "{value} has more digits than numeric holds, 131072 before the point and "
+    "16383 after it",
+    NO_UUID: "{value} is not a uuid",
 }
-# Format letters of the Arrow C data interface: bytes, and whether signed.
+_HINTS = {
+    NOT_WHOLE: "round the column first",
+    ZERO_BYTE: "remove it first, or write the column as bytea",
+    OUT_OF_RANGE: "give the column a wider type, or cast it first",
+}
+# Arrow format -> bytes of a value; lower case is signed.
 _INTEGERS = {
-    "c": (1, True), "C": (1, False), "s": (2, True), "S": (2, False), "i": (4, True),
-    "I": (4, False), "l": (8, True), "L": (8, False),
+    b"c": 1, b"C": 1, b"s": 2, b"S": 2, b"i": 4, b"I": 4, b"l": 8, b"L": 8,
+}  # fmt: skip
+_RANGES = {
+    "int2": (2, -(1 << 15), (1 << 15) - 1),
+    "int4": (4, -(1 << 31), (1 << 31) - 1),
+    "int8": (8, -(1 << 63), (1 << 63) - 1),
+    "oid": (4, 0, (1 << 32) - 1),
 }
-_TARGETS = {
-    "int2": (2, -2 ** 15, 2 ** 15 - 1), "int4": (4, -2 ** 31, 2 ** 31 - 1),
-    "int8": (8, INT64_MIN, INT64_MAX), "oid": (4, 0, 2 ** 32 - 1),
-}
-_SAME = {"int2": "s", "int4": "i", "int8": "l", "oid": "I"}
+_STRINGS = (b"u", b"U")
+_BINARIES = (b"z", b"Z")
 _TEXTS = ("text", "enum", "json", "jsonb")
-_UNITS = {"s": (1_000_000, 1), "m": (1_000, 1), "u": (1, 1), "n": (1, 1_000)}
+# Last letter of a temporal format -> units per second.
+_PER_SECOND = {"s": 1, "m": 10**3, "u": 10**6, "n": 10**9}
+_UNITS = {"s": "seconds", "m": "milliseconds", "u": "microseconds", "n": "nanoseconds"}
+# Microseconds from 1970 that the field can hold: 4713 BC to 294276 AD, and the hours of a day
+# (src/include/datatype/timestamp.h).
+_EPOCH = 946_684_800_000_000
+_TIMESTAMPS = (-211_813_488_000_000_000 + _EPOCH, 9_223_371_331_200_000_000 + _EPOCH - 1)
+_TIMES = (0, 86_400_000_000)
+_EVERYTHING = (INT64_MIN, INT64_MAX)
+_DAYS = (-2_451_545 + EPOCH_DAYS, 2_145_031_949 + EPOCH_DAYS - 1)
+
+
+cdef bint pair(Input* input, str codec, bytes form) except -1:
+    """Choose how values of an Arrow format are written; False where they are not."""
+    input.layout, input.is_signed, input.is_text, input.version = FIXED, True, False, 0
+    input.used, input.place, input.scale = 4, 0, 0
+    if form == b"n":
+        input.layout, input.encode = NOTHING, &put_null
+        return True
+    if form in _STRINGS or form in _BINARIES:
+        return pair_variable(input, codec, form)
+    if codec in _RANGES:
+        return form in _INTEGERS and pair_integer(input, codec, form)
+    if codec in ("numeric", "numeric_text"):
+        return pair_numeric(input, form)
+    if codec in ("float4", "float8"):
+        return pair_float(input, codec, form)
+    if codec in ("date", "time", "timestamp", "timestamptz", "interval"):
+        return pair_temporal(input, codec, form.decode())
+    if codec == "bool" and form == b"b":
+        input.encode = &put_bool
+        return True
+    if form.startswith(b"w:") and codec in ("uuid", "bytea", "raw"):
+        input.width, input.encode = int(form[2:]), &put_fixed_bytes
+        return codec != "uuid" or input.width == 16
+    return False
+
+
+cdef bint pair_integer(Input* input, str codec, bytes form) except -1:
+    input.width, input.is_signed = _INTEGERS[form], form.islower()
+    input.target_bytes, low, high = _RANGES[codec]
+    input.low, input.high, input.encode = low, high, &put_integer
+    if form == b"L":  # what is beyond int64 loads as negative
+        input.low = 0
+    if form == b"s" and codec == "int2":
+        input.encode = &put_2_bytes
+    elif (form == b"i" and codec == "int4") or (form == b"I" and codec == "oid"):
+        input.encode = &put_4_bytes
+    elif form == b"l" and codec == "int8":
+        input.encode = &put_8_bytes
+    return True
+
+
+cdef bint pair_numeric(Input* input, bytes form) except -1:
+    cdef list parts
+    if form in _INTEGERS:
+        input.width, input.is_signed = _INTEGERS[form], form.islower()
+        input.encode = &put_integer_as_numeric
+        return True
+    if not form.startswith(b"d:"):
+        return False
+    parts = form[2:].split(b",")
+    scale = int(parts[1])
+    if not -131_072 <= scale <= MOST_SCALE:
+        return False
+    input.width = int(parts[2]) // 8 if len(parts) == 3 else 16
+    input.used, input.place = 4 - <int>((-scale) % 4), (-scale) // 4
+    input.scale, input.encode = max(scale, 0), &put_decimal
+    return True
+
+
+cdef bint pair_float(Input* input, str codec, bytes form) except -1:
+    if form == b"f":
+        input.width = 4
+        input.encode = &put_4_bytes if codec == "float4" else &put_float_as_double
+        return True
+    input.width = 8
+    input.encode = &put_double_as_float if codec == "float4" else &put_8_bytes
+    return form == b"g"
+
+
+cdef bint pair_variable(Input* input, str codec, bytes form) except -1:
+    cdef bint is_string = form in _STRINGS
+    input.layout, input.is_large = VARIABLE, form.isupper()
+    if is_string and codec in _TEXTS:
+        input.encode, input.is_text = &put_text, True
+        input.version = codec == "jsonb"
+    elif is_string and codec in ("numeric", "numeric_text"):
+        input.encode = &put_numeric_text
+    elif codec == "uuid":
+        input.encode = &put_uuid_text if is_string else &put_uuid_bytes
+    elif not is_string and codec in ("bytea", "raw"):
+        input.encode = &put_bytes
+    else:
+        return False
+    return True
+
+
+cdef bint pair_temporal(Input* input, str codec, str form) except -1:
+    input.width, input.epoch = 8, 0
+    if codec == "date" and form in ("tdD", "tdm"):
+        input.width, input.encode = 4 if form == "tdD" else 8, &put_date
+        set_bounds(input, _DAYS, 1 if form == "tdD" else 86_400_000)
+    elif codec == "time" and form.startswith("tt"):
+        input.width, input.encode = 4 if form[2] in "sm" else 8, &put_micros
+        set_unit(input, form[2], _TIMES)
+    elif codec == "timestamp" + ("tz" if form[4:] else "") and form.startswith("ts"):
+        input.epoch, input.encode = _EPOCH, &put_micros
+        set_unit(input, form[2], _TIMESTAMPS)
+    elif codec == "interval" and form == "tin":
+        input.width, input.encode = 16, &put_interval
+    elif codec == "interval" and form.startswith("tD"):
+        input.encode = &put_duration
+        set_unit(input, form[2], _EVERYTHING)
+    else:
+        return False
+    return True
+
+
+cdef int set_unit(Input* input, str unit, tuple micros) except -1:
+    input.multiplier = 10**6 // _PER_SECOND[unit]
+    if unit == "n":
+        set_bounds(input, micros, 1000)
+    else:
+        set_bounds(input, (-(-micros[0] // input.multiplier), micros[1] // input.multiplier), 1)
+    return 0
+
+
+cdef int set_bounds(Input* input, tuple bounds, int64_t per) except -1:
+    """Set the range in a unit of which so many make one of the bounds'."""
+    input.low = max(bounds[0] * <object>per, INT64_MIN)
+    input.high = min(bounds[1] * <object>per + (per - 1), INT64_MAX)
+    return 0
+
+
+cdef int64_t put_rows(
+    const Input* inputs, int columns, int64_t row, int64_t end, Out* out,
+    FaultCode* fault, int* column
+) noexcept nogil:
+    """Write whole rows until one fails or finds no room; return its number, or the end."""
+    cdef char* start
+    cdef int64_t nulled
+    cdef int i
+    while row < end:
+        start, nulled = out.at, out.nulled
+        fault[0] = NO_ROOM
+        if out.end - out.at >= 2:
+            fault[0] = NO_FAULT
+            store_int16(out.at, <int16_t>columns)
+            out.at += 2
+            for i in range(columns):
+                fault[0] = put(&inputs[i], row, out)
+                if fault[0] != NO_FAULT:
+                    column[0] = i
+                    break
+        if fault[0] != NO_FAULT:
+            out.at, out.nulled = start, nulled
+            return row
+        row += 1
+    return row
 
 
 cdef class CopyEncoder:
-    """Encodes record batches as one COPY stream: header, rows, trailer.
+    """Encodes the batches of one COPY; its own bytes are header, rows, trailer, in that order.
 
     Args:
-        columns: Name and codec word of each field, in order; an array's word ends in the object
-            id of its element type, as in ``int4[]:23``.
-        nulls_instead: Names of columns in which values that cannot be written become NULL.
+        columns: Name and codec of each column in wire order. An array's codec is
+            ``<codec>[]:<oid of the element's type on the target>``.
+        nulls_instead: Names of columns in which a value that the type cannot hold is written as
+            NULL; ``nulled`` counts them.
+
+    Raises:
+        ValueError: A codec has no such name.
     """
 
-    cdef tuple names, words
-    cdef object nulls_instead
     cdef Input* inputs
-    cdef int columns_bound
-    cdef readonly int64_t rows, bytes_made
+    cdef Input* items
+    cdef readonly int64_t rows, bytes, nulled
+    cdef tuple names, codecs
+    cdef list forms                 # Arrow formats that the inputs are set up for
+    cdef object batch, capsules     # being encoded
+    cdef int64_t length
 
     def __cinit__(self, columns, *, nulls_instead=()):
+        cdef Py_ssize_t i
         self.names = tuple(name for name, _ in columns)
-        self.words = tuple(word for _, word in columns)
-        self.nulls_instead = frozenset(nulls_instead)
+        self.codecs = tuple(_parsed(codec) for _, codec in columns)
         self.inputs = <Input*>calloc(len(self.names) + 1, sizeof(Input))
-        if self.inputs == NULL:
+        self.items = <Input*>calloc(len(self.names) + 1, sizeof(Input))
+        if self.inputs == NULL or self.items == NULL:
             raise MemoryError
+        for i in range(len(self.names)):
+            self.inputs[i].null_instead = self.names[i] in nulls_instead
+            self.items[i].null_instead = self.inputs[i].null_instead
+            if self.codecs[i][1]:
+                self.inputs[i].item = &self.items[i]
+                self.inputs[i].element_oid = <int32_t><uint64_t>self.codecs[i][1]
 
     def __dealloc__(self):
-        if self.inputs != NULL:
-            self.unbind()
         free(self.inputs)
+        free(self.items)
 
     def header(self):
-        """Return what comes before the rows."""
+        """Return what comes before the first row."""
         return _HEADER
 
     def trailer(self):
-        """Return what comes after the rows."""
+        """Return what comes after the last row."""
         return _TRAILER
 
     def check(self, schema):
-        """Check a schema (anything with ``__arrow_c_schema__``) before any row.
+        """Check a schema, which is anything with ``__arrow_c_schema__``, before any row.
 
         Raises:
-            EncodeError: A column's type is not written into the column's codec.
+            SchemaMismatch: It has other columns.
+            EncodeError: A column has a form that its codec does not take.
         """
         capsule = schema.__arrow_c_schema__()
-        cdef ArrowSchema* found = <ArrowSchema*>PyCapsule_GetPointer(capsule, "arrow_schema")
-        try:
-            self.bind(found, NULL)
-        finally:
-            self.unbind()
+        self._match(schema_in(capsule))
 
-    def encode(self, batch, int64_t first=0, int64_t max_bytes=1 << 20):
-        """Return the bytes of the rows from ``first`` on, and the row to go on with.
+    def encode(self, batch, int64_t row=0, int64_t max_bytes=1 << 20):
+        """Encode whole rows, beginning with this one, and return them with the next row's number.
 
-        At least one row, then as many as fit into ``max_bytes``.
+        The bytes are at most ``max_bytes`` unless a single row is longer. There are no bytes only
+        where there are no rows left.
 
         Args:
-            batch: Anything with ``__arrow_c_array__``; its columns stand in the encoder's order.
+            batch: What has ``__arrow_c_array__``, with these columns in this order, in forms
+                that their codecs take as they are.
+            row: Where to begin.
+            max_bytes: How much to encode.
 
         Raises:
-            EncodeError: A column's type is not the codec's, or a value cannot be written; with
-                the row within the batch.
+            SchemaMismatch: The batch has other columns.
+            EncodeError: A column has another form, or a value cannot be written.
         """
-        schema_capsule, array_capsule = batch.__arrow_c_array__()
-        cdef ArrowSchema* schema = <ArrowSchema*>PyCapsule_GetPointer(
-            schema_capsule, "arrow_schema"
-        )
-        cdef ArrowArray* array = <ArrowArray*>PyCapsule_GetPointer(array_capsule, "arrow_array")
-        if not 0 <= first <= array.length:
-            raise ConfigError(f"the batch has {array.length} rows; there is no row {first}")
+        if self.batch is not batch:
+            self._open(batch)
+        if not 0 <= row <= self.length:
+            raise IndexError(f"row {row} of {self.length}")
         try:
-            self.bind(schema, array)
-            return self.encode_rows(first, array.length, max_bytes)
-        finally:
-            self.unbind()
+            data, end = self._encode(row, max(max_bytes, 2))
+        except BaseException:
+            self._close()
+            raise
+        if end == self.length:
+            self._close()
+        self.rows += end - row
+        self.bytes += len(data)
+        return data, end
 
-    cdef object encode_rows(self, int64_t first, int64_t length, int64_t max_bytes):
-        cdef int64_t room = max(max_bytes, 64), row = first
-        cdef object made
-        cdef Out out
-        cdef char* data
-        cdef FaultCode fault = NO_FAULT
-        cdef int column = 0
-        while True:
-            made = PyBytes_FromStringAndSize(NULL, room)
-            data = PyBytes_AS_STRING(made)
-            out.at, out.end = data, data + room
+    cdef int _close(self) except -1:
+        self.batch = self.capsules = None
+        return 0
+
+    cdef int _open(self, object batch) except -1:
+        """Import a batch and choose how its columns are written."""
+        cdef ArrowSchema* schema
+        cdef ArrowArray* array
+        cdef int64_t i
+        self._close()
+        capsules = batch.__arrow_c_array__()
+        schema, array = schema_in(capsules[0]), array_in(capsules[1])
+        self._match(schema)
+        if array.n_children != schema.n_children or (
+            array.null_count != 0 and array.n_buffers and array.buffers[0] != NULL
+        ):
+            raise SchemaMismatch("a struct array with rows that are null is not a record batch")
+        for i in range(array.n_children):
+            if not attach(&self.inputs[i], array.children[i], array.offset, array.length):
+                raise self._error(i, "the Arrow array does not have the buffers of its type", -1)
             with nogil:
-                fault = self.put_rows(&row, length, &out, &column)
-            if fault == NO_ROOM and row == first and room < 2 * LONGEST_ROW:
-                room *= 4
-                continue
-            break
-        if fault == NO_ROOM and row == first:
-            fault = TOO_LONG
-        if fault != NO_FAULT and fault != NO_ROOM:
-            self.refuse(fault, row, column)
-        self.rows += row - first
-        self.bytes_made += out.at - data
-        return shortened(made, out.at - data), row
-
-    cdef FaultCode put_rows(
-        self, int64_t* row, int64_t length, Out* out, int* column
-    ) noexcept nogil:
-        cdef int count = self.columns_bound, i
-        cdef char* start
-        cdef FaultCode fault
-        while row[0] < length:
-            start = out.at
-            if out.end - out.at < 2:
-                return NO_ROOM
-            store_int16(out.at, count)
-            out.at += 2
-            for i in range(count):
-                fault = put(&self.inputs[i], row[0], out)
-                if fault != NO_FAULT:
-                    out.at, column[0] = start, i
-                    return fault
-            if out.at - start > LONGEST_ROW:
-                out.at, column[0] = start, 0
-                return TOO_LONG
-            row[0] += 1
-        return NO_FAULT
-
-    cdef int bind(self, ArrowSchema* schema, ArrowArray* array) except -1:
-        """Pair each column with its function."""
-        cdef int i, count = len(self.names)
-        if schema.n_children != count:
-            raise EncodeError(f"the batch has {schema.n_children} columns, not {count}")
-        self.unbind()
-        for i in range(count):
-            try:
-                bind_input(
-                    &self.inputs[i], self.words[i], schema.children[i],
-                    array.children[i] if array != NULL else NULL,
-                    array.offset if array != NULL else 0,
-                )
-            except EncodeError as error:
-                error.column, error.column_index = self.names[i], i
-                raise
-            self.inputs[i].null_instead = self.names[i] in self.nulls_instead
-        self.columns_bound = count
+                choose_check(&self.inputs[i], 0, array.length)
+        self.batch, self.capsules, self.length = batch, capsules, array.length
         return 0
 
-    cdef int unbind(self) except -1:
-        cdef int i
-        for i in range(len(self.names)):
-            release_item(&self.inputs[i])
-        memset(self.inputs, 0, sizeof(Input) * len(self.names))
-        self.columns_bound = 0
+    cdef int _match(self, const ArrowSchema* schema) except -1:
+        """Choose how columns are written, unless that is known from the batch before."""
+        cdef int64_t i
+        if schema.format != b"+s":
+            raise SchemaMismatch("not a record batch, nor a struct array")
+        names = [schema.children[i].name.decode() for i in range(schema.n_children)]
+        if tuple(names) != self.names:
+            raise SchemaMismatch(
+                f"the batch has the columns {', '.join(names)}; "
+                f"the target takes {', '.join(self.names)}"
+            )
+        forms = [_form(schema.children[i]) for i in range(schema.n_children)]
+        if forms != self.forms:
+            self.forms = None
+            for i in range(schema.n_children):
+                if not self._pair(i, forms[i]):
+                    raise self._unfit(i, forms[i])
+            self.forms = forms
         return 0
 
-    cdef int refuse(self, int fault, int64_t row, int column) except -1:
-        raise EncodeError(
-            f"the value {_MESSAGES[fault]}",
-            row=row, column_index=column, column=self.names[column],
+    cdef bint _pair(self, int64_t i, tuple form) except -1:
+        cdef Input* input = &self.inputs[i]
+        if not self.codecs[i][1]:
+            return len(form) == 1 and pair(input, self.codecs[i][0], form[0])
+        if form[0] == b"n":
+            return pair(input, "null", form[0])
+        if form[0] not in (b"+l", b"+L") or len(form) != 2:
+            return False
+        input.layout, input.encode, input.is_large = ITEMS, &put_list, form[0] == b"+L"
+        return pair(input.item, self.codecs[i][0], form[1])
+
+    cdef object _unfit(self, int64_t i, tuple form):
+        text = " of ".join(part.decode(errors="replace") for part in form)
+        return self._error(i, f"Arrow format {text} is not written as {_word(self.codecs[i])}", -1)
+
+    cdef object _error(self, int64_t i, str message, int64_t row, str hint=None):
+        return EncodeError(
+            message, row=row, column_index=i, column=self.names[i], hint=hint, side="target"
         )
 
+    cdef tuple _encode(self, int64_t row, int64_t max_bytes):
+        """Return the bytes, of which there is no copy, and the next row."""
+        cdef int64_t capacity = self._expected(row, max_bytes), last = self.length, end, used
+        cdef PyObject* data = new_bytes(NULL, capacity)
+        cdef Out out
+        cdef FaultCode fault = NO_FAULT
+        cdef int column = 0, columns = <int>len(self.names)
+        out.nulled, out.item = 0, -1
+        try:
+            while True:
+                out.at = PyBytes_AS_STRING(data)
+                out.end = out.at + capacity
+                with nogil:
+                    end = put_rows(
+                        self.inputs, columns, row, last, &out, &fault, &column
+                    )
+                if fault != NO_ROOM or end > row or capacity >= LONGEST:
+                    break
+                capacity, last = min(2 * capacity, LONGEST), row + 1
+                _PyBytes_Resize(&data, capacity)
+            if fault != NO_FAULT and (fault != NO_ROOM or end == row):
+                raise self._fault(fault, column, end, out.item)
+            used = out.at - PyBytes_AS_STRING(data)
+            _PyBytes_Resize(&data, used)
+            self.nulled += out.nulled
+            return <object>data, end
+        finally:
+            Py_XDECREF(data)
 
-cdef object shortened(object made, int64_t size):
-    return made if len(made) == size else made[:size]
+    cdef int64_t _expected(self, int64_t row, int64_t max_bytes):
+        """Return how many bytes the rest may come to, so that small batches take little memory."""
+        cdef int64_t most = 2, i
+        for i in range(len(self.names)):
+            most += 20 if self.inputs[i].layout == FIXED else 4
+            if self.inputs[i].layout == VARIABLE and self.length:
+                most += 2 * max(self.inputs[i].limit, 0) // self.length
+        return min(max_bytes, max(_LEAST_BYTES, most * (self.length - row)))
+
+    cdef object _fault(self, FaultCode fault, int column, int64_t row, int64_t item):
+        cdef Input* input = &self.inputs[column]
+        cdef str codec = self.codecs[column][0]
+        if fault == NO_ROOM:
+            return EncodeError("the row is longer than the server takes (1 GiB)", row=row,
+                               side="target")
+        if fault == BAD_OFFSETS or fault == TOO_LONG:
+            return self._error(column, _MESSAGES[fault], row)
+        form, where = self.forms[column][0], ""
+        if input.item != NULL:
+            row_of_item = first_item(input, row) + item
+            form, where = self.forms[column][1], f"item {item} of the list: "
+            value = _shown(form, value_of(input.item, row_of_item, form))
+        else:
+            value = _shown(form, value_of(input, row, form))
+        unit = "whole days" if codec == "date" else "microseconds"
+        message = where + _MESSAGES[fault].format(value=value, codec=codec, unit=unit)
+        return self._error(column, message, row, _HINTS.get(fault))
 
 
-cdef int release_item(Input* input) except -1:
-    if input.item != NULL:
-        release_item(input.item)
-        free(input.item)
-        input.item = NULL
-    return 0
+cdef int64_t first_item(const Input* input, int64_t row) noexcept:
+    cdef int64_t begin = 0, size = 0
+    extent(input, row, &begin, &size)
+    return begin
 
 
-cdef int bind_input(
-    Input* input, str word, ArrowSchema* schema, ArrowArray* array, int64_t parent_offset
-) except -1:
-    """Set up the writing of one array as one codec."""
-    cdef str codec, oid, format_ = schema.format.decode()
-    codec, _, oid = word.partition("[]:")
-    if schema.dictionary != NULL:
-        mismatch(word, f"dictionary of {format_}")
-    if format_ == "n":
-        input.encode = &put_null
-        return 0
-    if oid:
-        bind_list(input, codec, int(oid), schema, array, format_)
+cdef object value_of(const Input* input, int64_t row, bytes form):
+    """Return a value as bytes, or as the integer that stands in the buffer."""
+    cdef int64_t begin = 0, size = 0, value
+    if input.layout == VARIABLE:
+        extent(input, row, &begin, &size)
+        return input.values[begin:begin + min(size, _SHOWN_BYTES)]
+    if form in _INTEGERS or (form.startswith(b"t") and input.width <= 8):
+        value = load_integer(input, row)
+        return value & 0xFFFF_FFFF_FFFF_FFFF if form == b"L" else value
+    begin = input.width * (row + input.first)
+    return input.values[begin:begin + min(input.width, _SHOWN_BYTES)]
+
+
+def _shown(bytes form, value):
+    """Return a value as text for a message."""
+    if form in _STRINGS:
+        return _shortened(_shown_text(value))
+    if form == b"g":
+        return str(struct.unpack("=d", value)[0])
+    if form.startswith(b"d:"):
+        scale = int(form[2:].split(b",")[1])
+        number = Decimal(int.from_bytes(value, "little", signed=True))
+        return str(number.scaleb(-scale, Context(prec=100)))
+    if form == b"tin":
+        return "{} months {} days {} nanoseconds".format(*struct.unpack("=iiq", value))
+    if form.startswith(b"t"):
+        return _shown_time(form.decode(), value)
+    return _shortened(repr(value))
+
+
+def _shown_text(bytes value):
+    try:
+        return repr(value.decode())
+    except UnicodeDecodeError as error:
+        was_cut = len(value) == _SHOWN_BYTES and error.start > _SHOWN_BYTES - 4
+        return repr(value[:error.start].decode() if was_cut else value)
+
+
+def _shortened(text):
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def _shown_time(form, value):
+    """Return the moment that a count stands for, or the count where Python has no such moment."""
+    if form == "tdD":
+        per_second, unit, seconds, rest = 1, "days", value * 86_400, 0
     else:
-        bind_scalar(input, codec.partition(":")[0], format_)
-    if array != NULL:
-        bind_buffers(input, array, parent_offset, format_)
-    return 0
+        unit, per_second = _UNITS[form[2]], _PER_SECOND[form[2]]
+        seconds, rest = divmod(value, per_second)
+    if form.startswith(("tt", "tD")):
+        return f"{value} {unit}"
+    try:
+        text = str(datetime(1970, 1, 1) + timedelta(seconds=seconds))
+    except OverflowError:
+        return f"{value} {unit} from 1970"
+    text = text.removesuffix(" 00:00:00") if form == "tdD" else text
+    return text + (f".{rest:0{len(str(per_second)) - 1}}" if rest else "")
 
 
-cdef int bind_list(
-    Input* input, str codec, oid, ArrowSchema* schema, ArrowArray* array, str format_
-) except -1:
-    if format_ not in ("+l", "+L") or schema.n_children != 1:
-        mismatch(f"{codec}[]", format_)
-    if schema.children[0].format[0] == c"+":
-        mismatch(f"{codec}[]", "list of lists")
-    input.item = <Input*>calloc(1, sizeof(Input))
-    if input.item == NULL:
-        raise MemoryError
-    input.encode, input.is_large = &put_list, format_ == "+L"
-    input.element_oid = <int32_t>(<unsigned int>oid)
-    bind_input(
-        input.item, codec, schema.children[0], array.children[0] if array != NULL else NULL, 0
-    )
-    return 0
+cdef tuple _form(const ArrowSchema* schema):
+    """Return the format of a column, and that of its items; dictionaries count as unknown."""
+    cdef list found = [schema.format + (b" dictionary" if schema.dictionary != NULL else b"")]
+    if schema.n_children == 1 and found[0] in (b"+l", b"+L"):
+        found += _form(schema.children[0])
+    return tuple(found)
 
 
-cdef int bind_scalar(Input* input, str codec, str format_) except -1:
-    cdef str kind = format_[:1]
-    if codec in _TARGETS and kind in _INTEGERS and len(format_) == 1:
-        bind_integer(input, codec, format_)
-    elif codec in _TEXTS and format_ in ("u", "U"):
-        input.encode, input.version_byte = &put_text, codec == "jsonb"
-    elif codec in ("bytea", "raw") and format_ in ("z", "Z"):
-        input.encode = &put_bytes
-    elif codec in ("bytea", "raw") and format_.startswith("w:"):
-        input.encode, input.width = &put_fixed_bytes, int(format_[2:])
-    elif codec == "uuid" and format_ == "w:16":
-        input.encode, input.width = &put_fixed_bytes, 16
-    elif codec == "uuid" and format_ in ("u", "U"):
-        input.encode = &put_uuid_text
-    elif codec in ("numeric", "numeric_text"):
-        bind_numeric(input, codec, format_)
-    elif codec in _SIMPLE and format_ in _SIMPLE[codec]:
-        bind_simple(input, codec, format_)
-    else:
-        bind_moment(input, codec, format_)
-    input.is_large = format_ in ("U", "Z")
-    return 0
+def _parsed(str codec):
+    """Return the codec of a value, or of an item and the oid of its type."""
+    name, is_array, oid = codec.partition("[]")
+    if name not in _CODECS or (is_array and not oid.removeprefix(":").isdecimal()):
+        raise ValueError(f"no codec {codec!r}")
+    return name, int(oid.removeprefix(":")) if is_array else 0
 
 
-_SIMPLE = {"bool": "b", "float4": "f", "float8": "gf"}
+def _word(codec):
+    return f"{codec[0]}[]" if codec[1] else codec[0]
 
 
-cdef int bind_simple(Input* input, str codec, str format_) except -1:
-    if codec == "bool":
-        input.encode = &put_bool
-    elif codec == "float4":
-        input.encode = &put_4_bytes
-    else:
-        input.encode = &put_8_bytes if format_ == "g" else &put_float_as_double
-    return 0
-
-
-cdef int bind_integer(Input* input, str codec, str format_) except -1:
-    input.width, input.is_signed = _INTEGERS[format_]
-    input.target_bytes, input.low, input.high = _TARGETS[codec]
-    if format_ != _SAME[codec]:
-        input.encode = &put_integer
-    elif input.width == 2:
-        input.encode = &put_2_bytes
-    else:
-        input.encode = &put_4_bytes if input.width == 4 else &put_8_bytes
-    return 0
-
-
-cdef int bind_numeric(Input* input, str codec, str format_) except -1:
-    if format_ in ("u", "U"):
-        input.encode = &put_numeric_text
-    elif format_ in _INTEGERS:
-        input.width, input.is_signed = _INTEGERS[format_]
-        input.encode = &put_integer_as_numeric
-    elif format_.startswith("d:"):
-        parts = format_[2:].split(",")
-        bits = int(parts[2]) if len(parts) > 2 else 128
-        input.scale, input.width = int(parts[1]), bits // 8
-        input.limbs, input.is_signed = max(bits // 64, 1), True
-        if not -1000 <= input.scale <= 1000 or bits not in (32, 64, 128, 256):
-            mismatch(codec, format_)
-        input.encode = &put_decimal
-    else:
-        mismatch(codec, format_)
-    return 0
-
-
-cdef int bind_moment(Input* input, str codec, str format_) except -1:
-    """Set up dates, times, timestamps and intervals of any unit."""
-    cdef str unit = format_[2:3]
-    input.width, input.is_signed = 8, True
-    if codec == "date" and format_ in ("tdD", "tdm"):
-        input.encode, input.width = &put_date, 4 if format_ == "tdD" else 8
-        return 0
-    if codec == "interval" and format_ == "tin":
-        input.encode = &put_interval
-        return 0
-    if unit in _UNITS:
-        input.multiplier, input.divisor = _UNITS[unit]
-    zoned = len(format_) > 4
-    if codec == "time" and format_[:2] == "tt" and len(format_) == 3:
-        input.encode, input.width = &put_time, 4 if unit in "sm" else 8
-    elif codec == "interval" and format_[:2] == "tD" and len(format_) == 3:
-        input.encode = &put_duration
-    elif format_[:2] == "ts" and codec == ("timestamptz" if zoned else "timestamp"):
-        input.encode = &put_timestamp
-    else:
-        mismatch(codec, format_)
-    return 0
-
-
-cdef int mismatch(str codec, str format_) except -1:
-    raise EncodeError(
-        f"Arrow's {_NAMES.get(format_, format_)} is not written into {codec.partition('[]:')[0]}",
-        hint="cast the column to the target's type first",
-    )
-
-
-_NAMES = {
-    "b": "bool", "c": "int8", "C": "uint8", "s": "int16", "S": "uint16", "i": "int32",
-    "I": "uint32", "l": "int64", "L": "uint64", "e": "float16", "f": "float32", "g": "float64",
-    "u": "string", "U": "large_string", "z": "binary", "Z": "large_binary", "vu": "string_view",
-    "vz": "binary_view", "tdD": "date32", "tdm": "date64", "+l": "list", "+L": "large_list",
-    "+s": "struct", "+m": "map", "tin": "month_day_nano_interval", "tsu:": "timestamp[us]",
-}
-
-
-cdef int bind_buffers(
-    Input* input, ArrowArray* array, int64_t parent_offset, str format_
-) except -1:
-    """Take over the array's buffers, after a look at what the interface lets one check."""
-    cdef int wanted = 3 if format_ in ("u", "U", "z", "Z") else 2
-    if format_ in ("+l", "+L"):
-        if array.n_children != 1:
-            raise EncodeError("the array has no items: it is damaged")
-    if array.n_buffers != wanted or array.length < 0 or array.offset < 0:
-        raise EncodeError("the array's buffers are not those of its type: it is damaged")
-    input.first = array.offset + parent_offset
-    if array.null_count != 0:
-        input.validity = <const unsigned char*>array.buffers[0]
-    if array.length == 0:
-        return 0
-    if wanted == 3 or input.item != NULL:
-        input.offsets = <const char*>array.buffers[1]
-        if input.offsets == NULL:
-            raise EncodeError("the array has no offsets: it is damaged")
-    if input.item == NULL:
-        input.values = <const char*>array.buffers[wanted - 1]
-    return 0
+_CODECS = frozenset({
+    "bool", "bytea", "date", "enum", "float4", "float8", "int2", "int4", "int8", "interval", "json",
+    "jsonb", "numeric", "numeric_text", "oid", "raw", "text", "time", "timestamp", "timestamptz",
+    "uuid",
+})

@@ -7,22 +7,65 @@ number format (float16): Arrow's own casts bring it, per batch, without a loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from fastload.errors import EncodeError, SchemaMismatch
 from fastload_postgres.copy_encode import CopyEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pyarrow as pa
 
-    Normaliser: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+    Convert: TypeAlias = Callable[[pa.Array], pa.Array]
 
-_NESTED_DEPTH = 8
+# Extension type -> codecs that take it; others go by what they are stored as.
+_EXTENSIONS = {"arrow.uuid": ("uuid",), "arrow.json": ("json", "jsonb", "text")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """A type that the encoder takes, and how to come to it; None where arrays are so already."""
+
+    type: pa.DataType
+    convert: Convert | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Normaliser:
+    """Brings batches of one schema into the encoder's columns, in their order.
+
+    Attributes:
+        schema: Of the batches that come in.
+        names: Of the columns that go out.
+    """
+
+    schema: pa.Schema
+    names: tuple[str, ...]
+    _flat: tuple[_Flat, ...]
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch as the encoder takes it; nothing is copied that need not be.
+
+        Raises:
+            SchemaMismatch: The batch is of another schema.
+            EncodeError: The batch contradicts itself.
+        """
+        import pyarrow as pa
+
+        if not batch.schema.equals(self.schema):
+            raise SchemaMismatch("a record batch has another schema than those before it")
+        _check(batch.validate)
+        arrays = [
+            _converted(batch.column(name), flat.convert, name)
+            for name, flat in zip(self.names, self._flat, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=list(self.names))
 
 
 def plan(schema: pa.Schema, columns: Sequence[tuple[str, str]]) -> Normaliser:
-    """Return what brings batches of this schema into the encoder's columns, in their order.
+    """Return what brings batches of this schema into these columns, given by name and codec.
 
     Raises:
         SchemaMismatch: Columns are missing, or there are others.
@@ -31,87 +74,145 @@ def plan(schema: pa.Schema, columns: Sequence[tuple[str, str]]) -> Normaliser:
     import pyarrow as pa
 
     names = [name for name, _ in columns]
-    _check_names(schema, names)
-    fields = [pa.field(n, _storage(schema.field(n).type)) for n in names]
-    targets = [field.with_type(_flat(field.type)) for field in fields]
-    flat = pa.schema(targets)
-    CopyEncoder(columns).check(flat)
-    casts = [f.type != t.type for f, t in zip(fields, targets, strict=True)]
-    if not any(casts) and schema.names == names:
-        return lambda batch: batch
-
-    def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
-        arrays = [
-            _cast(batch.column(name), target.type) if cast else batch.column(name)
-            for name, target, cast in zip(names, targets, casts, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, names=names)
-
-    return normalise
+    _match(list(schema.names), names)
+    flat = []
+    for index, (name, codec) in enumerate(columns):
+        given = schema.field(name).type
+        if codec not in _EXTENSIONS.get(getattr(given, "extension_name", ""), (codec,)):
+            raise _unfit(given, codec, name, index)
+        flat.append(_flat(given))
+    try:
+        CopyEncoder(columns).check(pa.schema(zip(names, (f.type for f in flat), strict=True)))
+    except EncodeError as error:
+        name, codec = columns[error.column_index]
+        raise _unfit(schema.field(name).type, codec, name, error.column_index) from None
+    return Normaliser(schema, tuple(names), tuple(flat))
 
 
-def _check_names(schema: pa.Schema, names: list[str]) -> None:
-    missing = [n for n in names if n not in schema.names]
-    others = [n for n in schema.names if n not in names]
-    if missing or others:
-        told = [f"missing: {', '.join(missing)}"] if missing else []
-        told += [f"not wanted: {', '.join(others)}"] if others else []
-        raise SchemaMismatch(f"the batches have other columns; {'; '.join(told)}")
+def _match(given: list[str], wanted: list[str]) -> None:
+    missing = [n for n in wanted if n not in given]
+    other = [n for n in given if n not in wanted]
+    twice = sorted({n for n in given if given.count(n) > 1})
+    found = (("missing", missing), ("not in the target", other), ("more than once", twice))
+    if told := [f"{what}: {', '.join(names)}" for what, names in found if names]:
+        raise SchemaMismatch(
+            f"the columns do not match ({'; '.join(told)})",
+            side="target",
+            hint="columns are matched by name: rename, drop or add them first",
+        )
 
 
-def _storage(type_: pa.DataType) -> pa.DataType:
+def _unfit(type_: pa.DataType, codec: str, name: str, index: int) -> EncodeError:
     import pyarrow as pa
 
-    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+    target = codec.split(":")[0].replace("numeric_text", "numeric")
+    hint = f"cast the column first, or name another type for it: types={{'{name}': ...}}"
+    if pa.types.is_timestamp(type_) and codec == "timestamptz":
+        hint = "the values say no time zone: cast the column to timestamp('us', tz='UTC') first"
+    elif pa.types.is_timestamp(type_) and codec == "timestamp":
+        hint = "the values are instants: cast the column to the local time that is meant first"
+    return EncodeError(
+        f"Arrow's {type_} is not written into {target}",
+        side="target",
+        column=name,
+        column_index=index,
+        hint=hint,
+    )
 
 
-def _flat(type_: pa.DataType, depth: int = 0) -> pa.DataType:
-    """Return the type that the encoder takes instead of this one."""
-    import pyarrow as pa
-
-    types = pa.types
-    if depth > _NESTED_DEPTH:
-        raise EncodeError(f"the type {type_} is nested too deep")
-    if types.is_dictionary(type_) or types.is_run_end_encoded(type_):
-        return _flat(_storage(type_.value_type), depth + 1)
-    if types.is_string_view(type_):
-        return pa.large_string()
-    if types.is_binary_view(type_):
-        return pa.large_binary()
-    if types.is_float16(type_):
-        return pa.float32()
-    if types.is_fixed_size_list(type_) or types.is_list(type_) or types.is_list_view(type_):
-        return pa.list_(_flat(_storage(type_.value_type), depth + 1))
-    if types.is_large_list(type_) or types.is_large_list_view(type_):
-        return pa.large_list(_flat(_storage(type_.value_type), depth + 1))
-    return type_
-
-
-def _cast(array: pa.Array, type_: pa.DataType) -> pa.Array:
+def _flat(type_: pa.DataType) -> _Flat:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    if pa.types.is_run_end_encoded(array.type):
-        array = pc.run_end_decode(array)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    try:
-        return array.cast(type_)
-    except pa.ArrowNotImplementedError:
-        return _cast_items(array, type_)
+    kinds = pa.types
+    if isinstance(type_, pa.BaseExtensionType):
+        return _after(lambda array: array.storage, type_.storage_type)
+    if kinds.is_dictionary(type_):
+        return _after(lambda array: _sound(array).dictionary_decode(), type_.value_type)
+    if kinds.is_run_end_encoded(type_):
+        return _after(lambda array: pc.run_end_decode(_sound(array)), type_.value_type)
+    if kinds.is_float16(type_):
+        return _Flat(pa.float32(), lambda array: array.cast(pa.float32()))
+    if kinds.is_string_view(type_):
+        return _Flat(pa.large_string(), _flat_strings)
+    if kinds.is_binary_view(type_):
+        return _Flat(pa.large_binary(), lambda array: _sound(array).cast(pa.large_binary()))
+    return _flat_list(type_)
 
 
-def _cast_items(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Cast the items of a list where Arrow has no cast of the whole."""
+def _after(first: Convert, type_: pa.DataType) -> _Flat:
+    """Return what makes an array flat once the first step has made it one of this type."""
+    flat = _flat(type_)
+    rest = flat.convert
+    return _Flat(flat.type, first if rest is None else lambda array: rest(first(array)))
+
+
+def _sound(array: pa.Array) -> pa.Array:
+    """Return the array after a look at every index, which Arrow's casts trust."""
+    array.validate(full=True)
+    return array
+
+
+def _flat_strings(array: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    # As bytes: what is not UTF-8 is the encoder's to refuse, which knows the row.
+    raw = _sound(array.cast(pa.binary_view())).cast(pa.large_binary())
+    return raw.view(pa.large_string())
+
+
+def _flat_list(type_: pa.DataType) -> _Flat:
     import pyarrow as pa
 
     kinds = pa.types
-    if not (kinds.is_list(array.type) or kinds.is_large_list(array.type)):
-        raise EncodeError(f"Arrow has no cast of {array.type} to {type_}")
-    items = _cast(array.values, type_.value_type)
-    made = pa.ListArray if kinds.is_list(type_) else pa.LargeListArray
-    return made.from_arrays(
-        array.offsets, items, mask=array.is_null() if array.null_count else None
+    if kinds.is_large_list(type_) or kinds.is_list(type_):
+        item = _flat(type_.value_type)
+        if item.convert is None:
+            return _Flat(type_)
+        made = (pa.large_list if kinds.is_large_list(type_) else pa.list_)(item.type)
+        convert = item.convert
+        return _Flat(made, lambda array: _with_items(array, made, convert(array.values)))
+    if kinds.is_fixed_size_list(type_):
+        plain = pa.list_(type_.value_type)
+        return _after(lambda array: array.cast(plain), plain)
+    if kinds.is_list_view(type_) or kinds.is_large_list_view(type_):
+        return _after(_in_order, pa.large_list(type_.value_type))
+    return _Flat(type_)
+
+
+def _in_order(array: pa.Array) -> pa.Array:
+    """Lay out the items of list views one list after the other."""
+    # Arrow's own cast leaves offsets for fewer lists than there are (pyarrow 26).
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(_sound(array)), 0).cast(pa.int64())
+    ends = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+    return pa.LargeListArray.from_arrays(ends, array.flatten(), mask=array.is_null())
+
+
+def _with_items(array: pa.Array, type_: pa.DataType, items: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    buffers = array.buffers()[:2]
+    return pa.Array.from_buffers(
+        type_, len(array), buffers, array.null_count, array.offset, children=[items]
     )
+
+
+def _converted(array: pa.Array, convert: Convert | None, name: str) -> pa.Array:
+    if convert is None:
+        return array
+    return _check(lambda: convert(array), name)
+
+
+def _check(run: Callable[[], pa.Array], name: str | None = None) -> pa.Array:
+    """Run something of Arrow's that fails where its data is damaged or too large."""
+    import pyarrow as pa
+
+    try:
+        return run()
+    except pa.ArrowException as error:
+        raise EncodeError(
+            f"the Arrow data cannot be read: {error}", side="target", column=name
+        ) from error

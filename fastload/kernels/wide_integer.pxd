@@ -32,20 +32,21 @@ cdef inline void negate(uint64_t* limbs, int count) noexcept nogil:
         carry = carry and limbs[i] == 0
 
 
-cdef inline uint64_t divide(uint64_t* limbs, int count, uint32_t divisor) noexcept nogil:
+cdef inline uint64_t divide(uint64_t* limbs, int count, uint64_t divisor) noexcept nogil:
     """Divide limbs in place and return the remainder."""
     cdef uint128_t rest = 0
+    cdef uint64_t quotient
     cdef int i
     for i in range(count - 1, -1, -1):
         rest = (rest << 64) | limbs[i]
-        limbs[i] = <uint64_t>(rest // divisor)
-        rest %= divisor
+        quotient = <uint64_t>(rest // divisor)
+        rest -= <uint128_t>quotient * divisor
+        limbs[i] = quotient
     return <uint64_t>rest
 
 
-cdef inline bint is_zero(const uint64_t* limbs, int count) noexcept nogil:
-    cdef uint64_t seen = 0
-    cdef int i
-    for i in range(count):
-        seen |= limbs[i]
-    return seen == 0
+cdef inline int significant(const uint64_t* limbs, int count) noexcept nogil:
+    """Return how many limbs are left without the zeros at the top."""
+    while count and limbs[count - 1] == 0:
+        count -= 1
+    return count
