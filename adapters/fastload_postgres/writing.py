@@ -100,11 +100,12 @@ async def _encoded(
     schema = reading.schema
     assert not isinstance(schema, str)
     encoder = CopyEncoder(codecs)
-    canonical = plan(schema, codecs)
+    # A batch without columns has rows that no rebuilt batch would keep.
+    canonical = plan(schema, codecs) if codecs else None
     yield encoder.header()
     async for batch in reading:
         with _located(table, batch):
-            made = canonical(batch)
+            made = canonical(batch) if canonical else batch
         row = 0
         while row < made.num_rows:
             with _located(table, batch):

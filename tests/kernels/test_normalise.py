@@ -119,7 +119,6 @@ def test_chunks_of_a_table_make_the_bytes_of_one() -> None:
         (pa.array([1.5, None], pa.float16()), "float4", pa.array([1.5, None], pa.float32())),
         (pa.array([1.5, None], pa.float16()), "float8", pa.array([1.5, None])),
         (pa.array([None]), "date", pa.array([None], pa.date32())),
-        (pa.array([[None]]), "text[]:25", pa.array([[None]], pa.list_(pa.string()))),
         (pa.array([b"ab"], pa.binary_view()), "bytea", pa.array([b"ab"])),
         (pa.array([True, None]).dictionary_encode(), "bool", pa.array([True, None])),
     ],
