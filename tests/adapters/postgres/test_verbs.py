@@ -1,0 +1,89 @@
+"""Modes, resume, reading and writing on real servers."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+import fastload
+
+TABLE = "CREATE TABLE t (id int PRIMARY KEY, name text, amount numeric(12,2), day date)"
+ROWS = """
+INSERT INTO t SELECT i, 'name ' || i, i / 7.0, '2024-01-01'::date + i % 400
+FROM generate_series(1, 10000) AS i"""
+
+
+@pytest.fixture
+def filled(source):
+    source.psql(f"{TABLE}; {ROWS}; ANALYZE")
+    return source
+
+
+async def test_create_refuses_rows_that_are_there(filled, target):
+    target.psql(f"{TABLE}; INSERT INTO t VALUES (0)")
+    with pytest.raises(fastload.TargetNotEmpty, match=r"public\.t holds rows"):
+        await fastload.copy(filled.url, target.url)
+    assert target.psql("SELECT count(*) FROM t") == "1"
+
+
+async def test_create_takes_an_empty_table_and_adds_its_keys(filled, target):
+    target.psql("CREATE TABLE t (id int NOT NULL, name text, amount numeric(12,2), day date)")
+    await fastload.copy(filled.url, target.url)
+    assert target.checksum("t") == filled.checksum("t")
+    assert target.psql("SELECT indisprimary FROM pg_index WHERE indrelid = 't'::regclass") == "t"
+
+
+@pytest.mark.parametrize("route", ["wire", "arrow"])
+async def test_append_truncate_replace_and_upsert(filled, target, route):
+    target.psql(f"{TABLE}; INSERT INTO t VALUES (-1, 'mine')")
+    await fastload.copy(filled.url, target.url, mode="append", route=route)
+    assert target.psql("SELECT count(*) FROM t") == "10001"
+    target.psql("UPDATE t SET name = 'changed' WHERE id BETWEEN 1 AND 99")
+    await fastload.copy(filled.url, target.url, mode="upsert", route=route)
+    assert target.psql("SELECT count(*) FROM t WHERE name = 'changed'") == "0"
+    assert target.psql("SELECT name FROM t WHERE id = -1") == "mine"
+    for mode in ("truncate", "replace"):
+        await fastload.copy(filled.url, target.url, mode=mode, route=route)
+        assert target.checksum("t") == filled.checksum("t")
+
+
+async def test_a_failed_run_is_continued_where_it_stopped(filled, target):
+    filled.psql("CREATE TABLE u AS SELECT 1 AS n UNION ALL SELECT 1; ANALYZE u")
+    target.psql("CREATE TABLE u (n int UNIQUE)")
+    with pytest.raises(fastload.ConstraintError, match="duplicate key"):
+        await fastload.copy(filled.url, target.url, parallel=1)
+    target.psql("ALTER TABLE u DROP CONSTRAINT u_n_key")
+    result = await fastload.copy(filled.url, target.url, parallel=1)
+    assert result.rows == 10002
+    assert target.checksum("t") == filled.checksum("t")
+    assert target.psql("SELECT to_regnamespace('_fastload') IS NULL") == "t"
+
+
+async def test_a_run_whose_rows_were_taken_away_is_not_continued(filled, target):
+    filled.psql("CREATE TABLE u AS SELECT 1 AS n UNION ALL SELECT 1; ANALYZE u")
+    target.psql("CREATE TABLE u (n int UNIQUE)")
+    with pytest.raises(fastload.ConstraintError):
+        await fastload.copy(filled.url, target.url, parallel=1)
+    target.psql("TRUNCATE t")
+    with pytest.raises(fastload.ResumeRefused, match="emptied"):
+        await fastload.copy(filled.url, target.url, parallel=1)
+
+
+async def test_read_and_write_bring_the_same_rows(filled, target):
+    async with fastload.read(filled.url, "t", parallel=2) as reading:
+        table = await reading.table()
+    assert table.num_rows == 10000
+    assert table.schema.field("amount").type == pa.decimal128(12, 2)
+    await fastload.write(table, target.url, "public.t")
+    assert target.checksum("t") == filled.checksum("t")
+
+
+async def test_infinite_dates_pass_exactly_through_arrow(source, target):
+    source.psql(
+        "CREATE TABLE d (d date); INSERT INTO d VALUES ('infinity'), ('2024-01-01'), (NULL)"
+    )
+    await fastload.copy(source.url, target.url, route="arrow")
+    assert target.checksum("d") == source.checksum("d")
+    with pytest.raises(fastload.Unrepresentable, match="infinity"):
+        async with fastload.read(source.url, "d") as reading:
+            await reading.table()

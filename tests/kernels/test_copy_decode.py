@@ -1,0 +1,135 @@
+"""The decoder against PostgreSQL's own bytes, in any pieces, cut anywhere, and damaged."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import asyncpg
+import pyarrow as pa
+import pytest
+from fastload_postgres.copy_decode import CopyDecoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastload.errors import DecodeError, Unrepresentable
+
+# expression, codec, value
+VALUES = [
+    ("true", "bool", True),
+    ("(-32768)::int2", "int2", -32768),
+    ("2147483647", "int4", 2147483647),
+    ("(-9223372036854775808)::int8", "int8", -(2**63)),
+    ("4294967295::oid", "oid", 2**32 - 1),
+    ("'-infinity'::float8", "float8", float("-inf")),
+    ("'héllo'::text", "text", "héllo"),
+    ("'\\x00ff'::bytea", "bytea", b"\x00\xff"),
+    ("'{\"a\": 1}'::jsonb", "jsonb", '{"a": 1}'),
+    ("-0.00012::numeric", "numeric_text", "-0.00012"),
+    ("'NaN'::numeric", "numeric_text", "NaN"),
+    ("123456789012345.000::numeric", "numeric_text", "123456789012345.000"),
+    ("ARRAY[1, NULL, 3]", "int4[]", [1, None, 3]),
+    ("'{}'::text[]", "text[]", []),
+    ("NULL::int", "int4", None),
+    ("NULL::numeric", "numeric:5,2", None),
+    ("NULL::text[]", "text[]", None),
+]
+COLUMNS = [(f"c{i}", codec) for i, (_, codec, _) in enumerate(VALUES)]
+ROW = "SELECT " + ", ".join(expression for expression, _, _ in VALUES)
+# What the Arrow type cannot hold: expression, codec, the value in words.
+BEYOND = [
+    ("'infinity'::date", "date", "infinity"),
+    ("'-infinity'::timestamp", "timestamp", "-infinity"),
+    ("'294276-12-31'::timestamptz", "timestamptz", "after 2000-01-01"),
+    ("'24:00'::time", "time", "24:00:00"),
+    ("'NaN'::numeric(5,2)", "numeric:5,2", "NaN"),
+    ("100000::numeric", "numeric:5,2", "100000"),
+    ("1.234::numeric", "numeric:5,2", "1.234"),
+    ("'{{1,2}}'::int[]", "int4[]", "2 dimensions"),
+    ("'[0:1]={1,2}'::int[]", "int4[]", "begins at 0"),
+    ("'10000000 hours'::interval", "interval", "microseconds"),
+]
+
+
+async def copied(url: str, query: str) -> bytes:
+    connection = await asyncpg.connect(url)
+    pieces: list[bytes] = []
+
+    async def keep(piece: bytes) -> None:
+        pieces.append(bytes(piece))
+
+    await connection.copy_from_query(query, output=keep, format="binary")
+    await connection.close()
+    return b"".join(pieces)
+
+
+def decoded(pieces, columns, **options) -> pa.Table:
+    decoder = CopyDecoder(columns, **options)
+    batches = []
+    for piece in pieces:
+        decoder.feed(piece)
+        while decoder.full:
+            batches.append(pa.record_batch(decoder.take()))
+            decoder.feed(b"")
+    decoder.finish()
+    batches.append(pa.record_batch(decoder.take()))
+    for batch in batches:
+        batch.validate(full=True)
+    return pa.Table.from_batches(batches)
+
+
+@pytest.fixture(scope="module")
+def stream(postgres16):
+    return asyncio.run(copied(postgres16.url, f"{ROW} UNION ALL {ROW}"))
+
+
+def test_values_arrive(stream):
+    row = [value for _, _, value in VALUES]
+    assert [list(r.values()) for r in decoded([stream], COLUMNS).to_pylist()] == [row, row]
+
+
+def test_any_cut_in_two_gives_the_same(stream):
+    whole = decoded([stream], COLUMNS)
+    for at in range(len(stream)):
+        assert decoded([stream[:at], stream[at:]], COLUMNS).equals(whole)
+
+
+@given(cuts=st.lists(st.integers(0, 2000), max_size=40), batch_bytes=st.integers(1, 4000))
+@settings(max_examples=60, deadline=None)
+def test_any_pieces_and_batches_give_the_same(stream, cuts, batch_bytes):
+    edges = sorted({0, len(stream), *(c for c in cuts if c < len(stream))})
+    pieces = [stream[a:b] for a, b in pairwise(edges)]
+    found = decoded(pieces, COLUMNS, batch_bytes=batch_bytes)
+    assert found.combine_chunks().equals(decoded([stream], COLUMNS).combine_chunks())
+
+
+def test_a_stream_cut_off_anywhere_is_refused(stream):
+    for size in range(len(stream)):
+        with pytest.raises(DecodeError):
+            decoded([stream[:size]], COLUMNS)
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_damage_is_refused_or_harmless(stream, data):
+    damaged = bytearray(stream)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[at] = data.draw(st.integers(0, 255))
+    try:
+        decoded([bytes(damaged)], COLUMNS)
+    except (DecodeError, Unrepresentable):
+        return
+
+
+@pytest.mark.parametrize(("expression", "codec", "words"), BEYOND)
+async def test_what_arrow_cannot_hold_is_named_or_becomes_null(
+    postgres16, expression, codec, words
+):
+    stream = await copied(postgres16.url, f"SELECT NULL UNION ALL SELECT {expression}")
+    with pytest.raises(Unrepresentable, match="no place") as caught:
+        decoded([stream], [("x", codec)])
+    assert words in caught.value.value
+    assert (caught.value.row, caught.value.column) == (1, "x")
+    found = decoded([stream], [("x", codec)], nulls_instead=["x"])
+    assert found.to_pylist() == [{"x": None}, {"x": None}]
