@@ -93,13 +93,15 @@ class Copier:
             raise
 
     def _spec(self, table: TablePlan) -> ReadSpec:
+        # A value that the target takes in its exact form is read again so, whatever the policy.
+        policies = self._policies.get(table.source.name, {})
         return ReadSpec(
             table=table.source,
             columns=table.columns,
             wire=table.wire,
             exact=table.exact,
             where=table.where,
-            on_unrepresentable=self._policies.get(table.source.name, {}),
+            on_unrepresentable={**policies, **dict.fromkeys(table.exactable, "error")},
             batch_bytes=self._batch_bytes,
             buffer_bytes=self._buffer_bytes,
         )

@@ -160,7 +160,13 @@ def _decoder(want: ReadSpec) -> CopyDecoder:
     return CopyDecoder(
         [(c, _codec(want, want.table.column(c))) for c in want.columns],
         batch_bytes=want.batch_bytes,
+        nulls_instead=[c for c in want.columns if _policy(want, c) == "null"],
     )
+
+
+def _policy(want: ReadSpec, column: str) -> str:
+    policies = want.on_unrepresentable
+    return policies.get(column, policies.get("", "error"))
 
 
 def _codec(want: ReadSpec, column: Column) -> str:

@@ -87,3 +87,9 @@ async def test_infinite_dates_pass_exactly_through_arrow(source, target):
     with pytest.raises(fastload.Unrepresentable, match="infinity"):
         async with fastload.read(source.url, "d") as reading:
             await reading.table()
+    async with fastload.read(source.url, "d", on_unrepresentable="null") as reading:
+        assert (await reading.table()).column("d").null_count == 2
+    await fastload.copy(
+        source.url, target.url, route="arrow", mode="replace", on_unrepresentable="null"
+    )
+    assert target.checksum("d") == source.checksum("d")
