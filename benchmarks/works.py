@@ -140,7 +140,7 @@ WORKS = {
         reach=(("fastload", "pgcopydb", 0.67),),
         gates=(("fastload", 300),),
     ),
-    "1,000 tables": Work(
+    "1000 tables": Work(
         database="small",
         tables=("small_1", "small_500", "small_1000"),
         contenders={
