@@ -274,6 +274,7 @@ class Target(Protocol):
         mode: str,
         indexes: bool = True,
         foreign_keys: bool = True,
+        statistics: bool = True,
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the schema work around the rows of a translated catalogue; pure.
@@ -293,6 +294,8 @@ class Target(Protocol):
 
     async def run_step(self, step: Step, run: str, epoch: int) -> None:
         """Run an after-data step once: its receipt commits with it. Done before: no effect.
+
+        A step that is ``alone`` runs before its receipt, and again where that was lost.
 
         Raises:
             ConstraintError: The rows do not satisfy what the step declares.

@@ -47,6 +47,7 @@ async def copy(
     rename: Mapping[Name, Name] | None = None,
     indexes: bool = True,
     foreign_keys: bool = True,
+    statistics: bool = True,
     triggers: str = "stop",
     run: str | None = None,
     fresh: bool = False,
@@ -81,6 +82,7 @@ async def copy(
         rename: ``{"schema.table": "schema.other"}`` and ``{"schema.table.column": "other"}``.
         indexes: Whether to make the source's indexes; keys are made in any case.
         foreign_keys: Whether to make the source's foreign keys.
+        statistics: Whether to gather the target's statistics, which its planner needs.
         triggers: ``"stop"`` refuses existing tables whose triggers, rules or row security would
             see the rows; ``"fire"`` lets them.
         run: Name of the run, to continue it by. Default: derived from both databases' identities
@@ -108,6 +110,7 @@ async def copy(
         rename=rename,
         indexes=indexes,
         foreign_keys=foreign_keys,
+        statistics=statistics,
         triggers=triggers,
         run=run,
         fresh=fresh,
@@ -140,6 +143,7 @@ async def plan(
     rename: Mapping[Name, Name] | None = None,
     indexes: bool = True,
     foreign_keys: bool = True,
+    statistics: bool = True,
     triggers: str = "stop",
     run: str | None = None,
     fresh: bool = False,
@@ -166,6 +170,7 @@ async def plan(
         rename=rename,
         indexes=indexes,
         foreign_keys=foreign_keys,
+        statistics=statistics,
         triggers=triggers,
         run=run,
         fresh=fresh,

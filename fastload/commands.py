@@ -71,6 +71,7 @@ class CopyFlags:
         rename: TABLE=NEW or COLUMN=NEW; may be repeated.
         indexes: Make the source's indexes.
         foreign_keys: Make the source's foreign keys.
+        statistics: Gather the target's statistics, which its planner needs.
         triggers: What to do when triggers of existing target tables would fire.
         run: Name of the run; starting it again continues it. Default: derived.
         fresh: Forget a stored run of this name and begin anew.
@@ -89,13 +90,14 @@ class CopyFlags:
     rename: Annotated[tuple[str, ...], _SEVERAL] = ()
     indexes: bool = True
     foreign_keys: bool = True
+    statistics: bool = True
     triggers: Literal["stop", "fire"] = "stop"
     run: str | None = None
     fresh: Annotated[bool, _OFF] = False
 
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments of ``fastload.copy``."""
-        same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys")
+        same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys", "statistics")
         return {
             **{n: getattr(self, n) for n in (*same, "triggers", "run", "fresh")},
             "tables": [_pattern(t) for t in self.tables] or None,

@@ -64,6 +64,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
     rename_columns: dict[ColumnName, str] = {}
     indexes: bool = True
     foreign_keys: bool = True
+    statistics: bool = True
     triggers: str = "stop"
     run: str | None = None
     fresh: bool = False
@@ -84,6 +85,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         rename: Mapping[Name, Name] | None = None,
         indexes: bool = True,
         foreign_keys: bool = True,
+        statistics: bool = True,
         triggers: str = "stop",
         run: str | None = None,
         fresh: bool = False,
@@ -111,6 +113,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
             rename_columns=renamed_columns,
             indexes=_flag("indexes", indexes),
             foreign_keys=_flag("foreign_keys", foreign_keys),
+            statistics=_flag("statistics", statistics),
             triggers=_one_of("triggers", triggers, TRIGGERS),
             run=_run(run),
             fresh=_flag("fresh", fresh),

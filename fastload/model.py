@@ -310,6 +310,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         statements: The target's own statements, run in one transaction where it has them.
         title: What it does, for people.
         weight: Relative cost; heavier steps start earlier.
+        alone: The one statement runs in no transaction, which it refuses; repeating it must be
+            harmless, as it may be done and its receipt lost.
     """
 
     id: str
@@ -318,6 +320,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     table: QualifiedName | None = None
     weight: int = 0
+    alone: bool = False
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,6 +83,7 @@ def make(
         mode=options.mode,
         indexes=options.indexes,
         foreign_keys=options.foreign_keys,
+        statistics=options.statistics,
         rename_columns=_column_names(catalog, options),
     )
     return Plan(

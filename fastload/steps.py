@@ -1,4 +1,8 @@
-"""The graph of steps after the rows, run side by side in the order that it allows."""
+"""The graph of steps after the rows, run side by side in the order that it allows.
+
+A step's turn is decided by the weight of the longest way from it to the end of the graph: lanes
+then finish together, where the heaviest step first would leave one of them the last chain alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from fastload.tasks import task_group
 async def run_steps(
     target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: int, meter: Meter
 ) -> None:
-    """Run every step that is not done, heaviest first among those that may start."""
+    """Run every step that is not done, first those with the longest way to the end."""
     graph = _Graph(plan.after, done)
     meter.begin_steps(len(plan.after))
     for _ in done:
@@ -38,7 +42,8 @@ class _Graph:
     """Hands out steps whose needs are met; lanes wait for each other here."""
 
     def __init__(self, steps: Collection[Step], done: Collection[str]) -> None:
-        self._waiting = sorted((s for s in steps if s.id not in done), key=lambda s: -s.weight)
+        ways = ways_to_end(steps)
+        self._waiting = sorted((s for s in steps if s.id not in done), key=lambda s: -ways[s.id])
         self._done = set(done)
         self._running = 0
         self._changed = anyio.Event()
@@ -61,6 +66,25 @@ class _Graph:
         self._done.add(step.id)
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def ways_to_end(steps: Collection[Step]) -> dict[str, int]:
+    """Return for each step the weight of the heaviest chain that begins with it."""
+    by_id = {s.id: s for s in steps}
+    ways = {s.id: s.weight for s in steps}
+    followers = dict.fromkeys(by_id, 0)
+    for step in steps:
+        for need in step.needs:
+            followers[need] += 1
+    last = [s for s in steps if not followers[s.id]]
+    while last:
+        step = last.pop()
+        for need in step.needs:
+            ways[need] = max(ways[need], by_id[need].weight + ways[step.id])
+            followers[need] -= 1
+            if not followers[need]:
+                last.append(by_id[need])
+    return ways
 
 
 async def _attempt(target: Target, step: Step, run: str, epoch: int) -> None:

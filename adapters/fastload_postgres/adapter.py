@@ -54,7 +54,7 @@ class PostgresAdapter:
         async with open_sessions(endpoint, side="target", limit=connections + 1) as sessions:
             async with sessions.lend() as connection:
                 identity = await identify(connection)
-            yield PostgresTarget(sessions, identity)
+            yield PostgresTarget(sessions, identity, connections)
 
 
 ADAPTER = PostgresAdapter()

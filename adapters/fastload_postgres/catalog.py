@@ -221,7 +221,7 @@ def _key(row: Record) -> Key:
 
 
 def _index(row: Record) -> Index:
-    extra = {"replica_identity": "yes"} if row["replica_identity"] else {}
+    extra = {fact: "yes" for fact in ("replica_identity", "expression") if row[fact]}
     return Index(
         name=row["name"],
         unique=row["unique"],

@@ -99,7 +99,8 @@ substr(pg_get_indexdef(i.indexrelid),
 INDEXES = f"""
 SELECT i.indrelid AS oid, ic.relname AS name, i.indisunique AS unique, i.indisvalid AS valid,
        {_INDEX_TAIL} AS definition, obj_description(ic.oid, 'pg_class') AS comment,
-       i.indisreplident AS replica_identity, i.indisclustered AS clustered
+       i.indisreplident AS replica_identity, i.indisclustered AS clustered,
+       i.indexprs IS NOT NULL AS expression
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid

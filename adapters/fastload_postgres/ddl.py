@@ -30,6 +30,7 @@ def render(
     mode: str,
     indexes: bool = True,
     foreign_keys: bool = True,
+    statistics: bool = True,
     rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
 ) -> Steps:
     """Return the statements around the rows; see ``Target.render``."""
@@ -49,6 +50,7 @@ def render(
             mode=mode,
             indexes=indexes,
             foreign_keys=foreign_keys,
+            statistics=statistics,
             rename_columns=rename_columns or {},
         ),
         not_carried=tuple(_left(new)),

@@ -31,7 +31,7 @@ _GROUP = 40
 # What autovacuum would not analyse either (autovacuum_analyze_threshold): 1,000 tables of ten
 # rows take 2 s to analyse, more than to copy, and the planner sees their one page anyway.
 _ANALYSED_ROWS = 50
-_FOREIGN_KEYS_PER_STEP = 200
+_COMMENTS_PER_STEP = 200
 
 Renames = Mapping[QualifiedName, Mapping[str, str]]
 
@@ -40,9 +40,16 @@ class _Work:
     """What has to be made on one table."""
 
     def __init__(
-        self, table: Table, present: Table | None, *, indexes: bool, foreign_keys: bool
+        self,
+        table: Table,
+        present: Table | None,
+        *,
+        indexes: bool,
+        foreign_keys: bool,
+        statistics: bool,
     ) -> None:
         self.table = table
+        self.statistics = statistics
         self.is_new = present is None
         self.keys = [k for k in table.keys if not _has_key(present, k)]
         self.indexes = [i for i in table.indexes if indexes and not _has_index(present, i)]
@@ -66,19 +73,21 @@ def after_steps(
     mode: str,
     indexes: bool,
     foreign_keys: bool,
+    statistics: bool,
     rename_columns: Renames,
 ) -> tuple[Step, ...]:
     """Return the steps after the rows."""
+    wanted = {"indexes": indexes, "foreign_keys": foreign_keys, "statistics": statistics}
     work = [
-        _Work(t, there.table if there else None, indexes=indexes, foreign_keys=foreign_keys)
+        _Work(t, there.table if there else None, **wanted)
         for t in catalog.tables
         for there in [existing.table(t.name) if mode != "replace" else None]
         if mode in ("create", "replace") or there is None
     ]
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
-    steps = [*_large(work), *_small(work), *_analysing(kept)]
-    steps += _referring(work, [s.id for s in steps])
+    steps = [*_large(work), *_small(work), *(_analysing(kept) if statistics else ())]
+    steps += _referring(work, steps)
     steps += _commenting(catalog, work, [s.id for s in steps])
     steps += _renaming(work, rename_columns, [s.id for s in steps])
     return tuple(steps)
@@ -88,11 +97,14 @@ def _large(work: Sequence[_Work]) -> Iterator[Step]:
     for w in work:
         if w.small:
             continue
+        settled = tuple(_settle(w))
+        yield from settled
         builds = [
             Step(
                 id=f"index:{w.name}.{name}",
                 title=f"index {name} of {w.name}",
                 statements=(statement,),
+                needs=tuple(s.id for s in settled),
                 table=w.name,
                 weight=w.table.bytes,
             )
@@ -107,10 +119,33 @@ def _large(work: Sequence[_Work]) -> Iterator[Step]:
                 statements=tuple(constraints),
                 needs=built,
                 table=w.name,
-                weight=w.table.bytes,
             )
             yield last
-        yield _analyse(w.table, (last.id,) if last else built)
+        if w.statistics and not (settled and not any(_has_expression(i) for i in w.indexes)):
+            yield _analyse(w.table, (last.id,) if last else built)
+
+
+def _settle(w: _Work) -> Iterator[Step]:
+    """Vacuum a table before its indexes are built.
+
+    The first to read a row after its commit marks it so; VACUUM does that for all rows and whole
+    pages at once, so that index builds need not, and scans of the indexes alone suffice where
+    foreign keys are checked: 0.76 against 4.0 s for two columns of 6 M rows, for 1.1 s of VACUUM.
+    """
+    if w.statistics and (w.keys or w.indexes):
+        yield Step(
+            id=f"vacuum:{w.name}",
+            title=f"visibility and statistics of {w.name}",
+            statements=(f"VACUUM (ANALYZE) {qualified(w.name)}",),
+            table=w.name,
+            weight=w.table.bytes // 3,
+            alone=True,
+        )
+
+
+def _has_expression(index: Index) -> bool:
+    """Say whether ANALYZE would find more to count once the index is there."""
+    return "expression" in index.extra
 
 
 def _small(work: Sequence[_Work]) -> Iterator[Step]:
@@ -121,7 +156,7 @@ def _small(work: Sequence[_Work]) -> Iterator[Step]:
         for w in group:
             statements += [statement for _, statement in _builds(w)]
             statements += _constraints(w)
-            if w.table.rows >= _ANALYSED_ROWS:
+            if w.statistics and w.table.rows >= _ANALYSED_ROWS:
                 statements.append(f"ANALYZE {qualified(w.name)}")
         if statements:
             yield Step(
@@ -148,7 +183,7 @@ def _analyse(table: Table, needs: tuple[str, ...]) -> Step:
         statements=(f"ANALYZE {qualified(table.name)}",),
         needs=needs,
         table=table.name,
-        weight=table.bytes // 4,
+        weight=table.bytes // 8,
     )
 
 
@@ -203,40 +238,47 @@ def _replica_identity(alter: str, table: Table) -> list[str]:
     ]
 
 
-def _referring(work: Sequence[_Work], needs: list[str]) -> Iterator[Step]:
-    """Declare all foreign keys in one go, then check the rows of each table side by side.
+def _referring(work: Sequence[_Work], steps: Sequence[Step]) -> Iterator[Step]:
+    """Declare foreign keys, and then check the rows of each table side by side.
 
-    Each declaration locks both tables, so that two at once could deadlock; without a check it is
-    only catalogue work. Checking locks nothing that readers or other checks need.
+    Checking locks nothing that readers or other checks need. Declaring is only catalogue work,
+    but locks both tables, so each table's declaration waits in the graph for what is built on
+    either, and not for more: the longest check can then begin while other indexes are built.
     """
-    pairs = [(w, f) for w in work for f in w.foreign_keys]
-    last: tuple[str, ...] = tuple(needs)
-    for start in range(0, len(pairs), _FOREIGN_KEYS_PER_STEP):
-        part = pairs[start : start + _FOREIGN_KEYS_PER_STEP]
-        step = Step(
-            id=f"foreign keys:{start}",
-            title=f"declare {len(part)} foreign keys",
-            statements=tuple(_declare(w.name, f) for w, f in part),
-            needs=last,
-        )
-        yield step
-        last = (step.id,)
-    yield from _validating(work, last)
+    referring = [w for w in work if w.foreign_keys]
+    large = [w for w in referring if not w.small]
+    small = [w for w in referring if w.small]
+    for w in large:
+        tables = {w.name, *(f.references for f in w.foreign_keys)}
+        needs = tuple(s.id for s in steps if s.table in tables or s.id.startswith("small:"))
+        yield from _declaring([w], needs)
+    last = tuple(s.id for s in steps)
+    for start in range(0, len(small), _GROUP):
+        part = [*_declaring(small[start : start + _GROUP], last)]
+        last = (part[0].id,)
+        yield from part
 
 
-def _validating(work: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]:
-    statements = {w.name: list(_validations(w)) for w in work}
-    busy = [w for w in work if statements[w.name]]
-    small = [w for w in busy if w.small]
-    groups = [[w] for w in busy if not w.small]
-    groups += [small[start : start + _GROUP] for start in range(0, len(small), _GROUP)]
-    for group in groups:
+def _declaring(group: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]:
+    """Yield the declaration of a group's foreign keys, then their check."""
+    pairs = [(w.name, f) for w in group for f in w.foreign_keys]
+    # Locks that are taken in one order by all cannot deadlock.
+    names = sorted({name for name, _ in pairs} | {f.references for _, f in pairs})
+    lock = f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"
+    declare = Step(
+        id=f"foreign keys:{group[0].name}",
+        title=f"declare foreign keys of {_several(group)}",
+        statements=(lock, *(_declare(name, f) for name, f in pairs)),
+        needs=needs,
+    )
+    yield declare
+    if checks := [s for w in group for s in _validations(w)]:
         yield Step(
             id=f"validate:{group[0].name}",
             title=f"check foreign keys of {_several(group)}",
-            statements=tuple(s for w in group for s in statements[w.name]),
-            needs=needs,
-            weight=sum(w.table.bytes for w in group),
+            statements=tuple(checks),
+            needs=(declare.id,),
+            weight=sum(w.table.bytes * len(w.foreign_keys) // 4 for w in group),
         )
 
 
@@ -262,11 +304,11 @@ def _commenting(catalog: Catalog, work: Sequence[_Work], needs: list[str]) -> It
             for e in catalog.enums
             if e.comment is not None
         ]
-    for start in range(0, len(statements), _FOREIGN_KEYS_PER_STEP):
+    for start in range(0, len(statements), _COMMENTS_PER_STEP):
         yield Step(
             id=f"comments:{start}",
             title="comments",
-            statements=tuple(statements[start : start + _FOREIGN_KEYS_PER_STEP]),
+            statements=tuple(statements[start : start + _COMMENTS_PER_STEP]),
             needs=tuple(needs),
         )
 

@@ -31,6 +31,8 @@ _FEWEST_PAGES = 600
 # Where rows lie in key order, a range of keys is read almost sequentially; elsewhere each row
 # would be a random access.
 _ORDERED = 0.9
+# Of a partition's rows, how many more or less bounds on the first column alone may give it.
+_LARGEST_SHIFT = 0.25
 # Before it, a filter on ctid reads the whole table (release notes of 14, "TID range scans").
 _RANGE_SCANS_SINCE = 14
 
@@ -46,8 +48,7 @@ async def plan_partitions(
         return partition.whole(table.name, table.rows, table.bytes)
     keys = _key_columns(table)
     physical = table.extra.get("relkind") == "r" and version >= _RANGE_SCANS_SINCE
-    ordered = abs(float(table.extra.get("correlation", "0"))) >= _ORDERED
-    if spec.by == "physical" or (spec.by == "auto" and not (keys and ordered)):
+    if spec.by == "physical" or (spec.by == "auto" and not (keys and _ordered(table))):
         if physical:
             return await _by_pages(connection, table, spec)
         if spec.by == "physical":
@@ -68,6 +69,10 @@ def _chosen(table: Table, name: str) -> str:
             hint=f"did you mean {', '.join(near)}?" if near else None,
         )
     return name
+
+
+def _ordered(table: Table) -> bool:
+    return abs(float(table.extra.get("correlation", "0"))) >= _ORDERED
 
 
 def _key_columns(table: Table) -> tuple[str, ...]:
@@ -107,10 +112,14 @@ async def _by_keys(
             table=str(table.name),
             hint="partition_by another column, or 'physical'",
         ) from error
+    # Bounds on the key's first column alone are cheaper to scan (0.80 against 1.07 s per million
+    # rows of lineitem), and as balanced where each of its values has few rows.
+    if all(row["shift"] * spec.want <= row["total"] * _LARGEST_SHIFT for row in rows):
+        columns = columns[:1]
     return partition.key_ranges(
         table.name,
         columns,
-        [tuple(row.values()) for row in rows],
+        [tuple(row[str(i)] for i in range(len(columns))) for row in rows],
         rows=table.rows,
         size_bytes=table.bytes,
         nulls=any(table.column(c).nullable for c in columns),
@@ -118,7 +127,11 @@ async def _by_keys(
 
 
 def _sample(table: Table, columns: tuple[str, ...], spec: PartitionSpec, pages: int) -> str:
-    """Return the query for the keys that cut a sample of the table into equal parts."""
+    """Return the query for the keys that cut a sample of the table into equal parts.
+
+    ``shift`` is how many of the sample's rows lie between a cut and the first row that shares the
+    cut's first column.
+    """
     wanted = max(_FEWEST_PAGES, _PAGES_PER_PARTITION * spec.want)
     kind = table.extra.get("relkind")
     sampled = kind == "r" and pages > 2 * wanted
@@ -126,17 +139,30 @@ def _sample(table: Table, columns: tuple[str, ...], spec: PartitionSpec, pages: 
     conditions = [f"{ident(c)} IS NOT NULL" for c in columns]
     conditions += [f"({spec.where})"] if spec.where else []
     only = "ONLY " if kind == "r" else ""
-    texts = ", ".join(f"{ident(c)}::text" for c in columns)
+    numbered = ", ".join(f'{ident(c)} AS "{i}"' for i, c in enumerate(columns))
+    texts = ", ".join(f'"{i}"::text AS "{i}"' for i in range(len(columns)))
     order = idents(columns)
     # A key that several cuts fall on bounds once, and the least key bounds nothing.
     return (
-        f"SELECT {texts} FROM (SELECT {order}, row_number() OVER ordered AS place, "
-        f"count(*) OVER () AS total, rank() OVER ordered AS place_of_first "
+        f"SELECT {texts}, total, place - place_of_column AS shift FROM ("
+        f"SELECT {numbered}, row_number() OVER ordered AS place, count(*) OVER () AS total, "
+        f"rank() OVER ordered AS place_of_first, "
+        f"rank() OVER (ORDER BY {ident(columns[0])}) AS place_of_column "
         f"FROM {only}{qualified(table.name)}{sample} WHERE {' AND '.join(conditions)} "
         f"WINDOW ordered AS (ORDER BY {order})) AS sample "
         f"WHERE place_of_first > 1 AND place IN (SELECT 1 + total * cut / {spec.want} "
         f"FROM generate_series(1, {spec.want - 1}) AS cut) ORDER BY place"
     )
+
+
+def reads_by_index(table: Table, extent: Extent) -> bool:
+    """Say whether the rows of a range lie together, so that its index finds them cheaply.
+
+    The server's planner reads the whole table for a sixth of it (1.40 against 0.80 s per million
+    rows of lineitem), as it does not know that every other part is read too.
+    """
+    columns = extent.columns if isinstance(extent, KeyRange) else ()
+    return bool(columns) and columns[:1] == _key_columns(table)[:1] and _ordered(table)
 
 
 def predicate(table: Table, extent: Extent) -> str:

@@ -10,10 +10,10 @@ from fastload import typemap
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, Partition, Seal, Whole
+from fastload.model import Column, Cut, KeyRange, Partition, Seal, Whole
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection, translate
-from fastload_postgres.partitions import predicate
+from fastload_postgres.partitions import predicate, reads_by_index
 from fastload_postgres.quoting import ident, qualified
 from fastload_postgres.snapshot import PostgresSnapshot
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BINARY_WIRE = "postgresql.copy.binary"
 TEXT_WIRE = "postgresql.copy.text"
 # PostgreSQL documentation, "COPY", section "Binary Format": signature, flags, extension length.
+# The server sends 8 KiB at a time; every write to the other server costs a system call.
+_CHUNK_BYTES = 128 << 10
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 
@@ -68,7 +70,8 @@ class CopyReading:
         return self._chunks() if self._want.wire else self._batches()
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        while (chunk := await self._channel.get()) is not None:
+        while chunks := await self._channel.get_some(_CHUNK_BYTES):
+            chunk = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self._bytes += len(chunk)
             yield chunk
 
@@ -123,6 +126,9 @@ async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, kee
             output=keep,
             format=form,
         )
+    if isinstance(part.extent, KeyRange):
+        scan = "off" if reads_by_index(want.table, part.extent) else "on"
+        await connection.execute(f"SET LOCAL enable_seqscan = {scan}")
     return await connection.copy_from_query(query(part, want), output=keep, format=form)
 
 

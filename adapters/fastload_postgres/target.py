@@ -34,6 +34,15 @@ from fastload_postgres.writing import Layouts, write_rows
 # Schema statements per transaction. Each holds about four locks until its transaction ends, and
 # the lock table has 64 slots per allowed connection by default.
 _STATEMENTS_PER_TRANSACTION = 200
+# Steps queue behind each other's table locks for as long as an index takes. An index is sorted in
+# memory where it can be: lanes together take as much as the shared buffers, which are customarily
+# a quarter of the machine's memory.
+_STEP_SETTINGS = """
+SET LOCAL lock_timeout = 0;
+SELECT set_config('maintenance_work_mem', greatest(
+    pg_size_bytes(current_setting('maintenance_work_mem')),
+    least(1 << 30, pg_size_bytes(current_setting('shared_buffers')) / {lanes})
+) / 1024 || 'kB', true)"""
 
 
 class PostgresTarget:
@@ -43,9 +52,10 @@ class PostgresTarget:
         guarantee="L3", ddl=True, merge=True, wires=frozenset({BINARY_WIRE, TEXT_WIRE})
     )
 
-    def __init__(self, sessions: Sessions, identity: str) -> None:
+    def __init__(self, sessions: Sessions, identity: str, lanes: int) -> None:
         self._sessions = sessions
         self._layouts = Layouts()
+        self._step_settings = _STEP_SETTINGS.format(lanes=lanes)
         self.identity = identity
 
     def translate(self, catalog: Catalog) -> Catalog:
@@ -69,6 +79,7 @@ class PostgresTarget:
         mode: str,
         indexes: bool = True,
         foreign_keys: bool = True,
+        statistics: bool = True,
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the statements around the rows; see the seam."""
@@ -78,6 +89,7 @@ class PostgresTarget:
             mode=mode,
             indexes=indexes,
             foreign_keys=foreign_keys,
+            statistics=statistics,
             rename_columns=rename_columns,
         )
 
@@ -101,11 +113,13 @@ class PostgresTarget:
 
     async def run_step(self, step: Step, run: str, epoch: int) -> None:
         """Run one after-data step with its receipt."""
-        async with self._sessions.lend() as connection, connection.transaction():
-            if await state.begin_step(connection, run, epoch, step.id):
-                # Steps queue behind each other's table locks for as long as an index takes.
-                await connection.execute("SET LOCAL lock_timeout = 0")
-                await connection.execute(";\n".join(step.statements))
+        async with self._sessions.lend() as connection:
+            if step.alone:
+                await connection.execute(*step.statements)
+            async with connection.transaction():
+                if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
+                    await connection.execute(self._step_settings)
+                    await connection.execute(";\n".join(step.statements))
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set sequences; see the seam."""
