@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 
-def fastload_copy(source: str, target: str, route: str, parallel: str, *tables: str) -> float:
+def fastload_copy(source: str, target: str, route: str, parallel: str, extent: str) -> float:
+    import fastload_postgres.source
+    import fastload_postgres.target  # noqa: F401
     import uvloop
 
     import fastload
@@ -24,7 +26,7 @@ def fastload_copy(source: str, target: str, route: str, parallel: str, *tables: 
     async def call() -> float:
         began = time.perf_counter()
         await fastload.copy(
-            source, target, tables=tables or None, route=route, parallel=int(parallel)
+            source, target, route=route, parallel=int(parallel), statistics=extent == "all"
         )
         return time.perf_counter() - began
 
@@ -32,6 +34,7 @@ def fastload_copy(source: str, target: str, route: str, parallel: str, *tables: 
 
 
 def fastload_read(source: str, table: str, parallel: str) -> float:
+    import fastload_postgres.source  # noqa: F401
     import pyarrow
     import uvloop
 

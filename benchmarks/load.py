@@ -73,26 +73,37 @@ def _measure(
 ) -> dict[str, Any]:
     series: dict[str, list[Run]] = {who: [] for who in work.contenders}
     expected = [_checksum(source, work.database, t) for t in work.tables]
+    made: list[str] = []
     for round_ in range(pairs + 1):
         for who, contender in work.contenders.items():
-            took = _one(contender, work, source, target)
-            if [_checksum(target, "bench", t) for t in work.tables] != expected:
+            made.append(f"bench_{len(made)}")
+            if not work.many_files:
+                _drop(target, made[:-1])
+            took = _one(contender, work, source, target, made[-1])
+            if [_checksum(target, made[-1], t) for t in work.tables] != expected:
                 raise RuntimeError(f"{who} did not copy the same rows")
             if round_:  # the first round warms the caches
                 series[who].append(took)
             told = f"{took.call_s:.2f} s, process {took.wall_s:.2f} s, CPU {took.cpu_s:.2f} s"
             print(f"{name}: {who}: {told}", file=sys.stderr, flush=True)
+    _drop(target, made)
     return _summary(work, series)
 
 
-def _one(contender: Contender, work: Work, source: PostgresServer, target: PostgresServer) -> Run:
-    target.psql("DROP DATABASE IF EXISTS bench WITH (FORCE)")
-    target.psql("CREATE DATABASE bench")
+def _drop(server: PostgresServer, databases: Sequence[str]) -> None:
+    for database in databases:
+        server.psql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+def _one(
+    contender: Contender, work: Work, source: PostgresServer, target: PostgresServer, database: str
+) -> Run:
+    target.psql(f"CREATE DATABASE {database}")
     if contender.prepare:
-        target.psql(contender.prepare, "bench")
+        target.psql(contender.prepare, database)
     for server in (source, target):
         server.psql("CHECKPOINT")
-    commands = contender.commands(source.url_for(work.database), target.url_for("bench"))
+    commands = contender.commands(source.url_for(work.database), target.url_for(database))
     path = f"{target.program('psql').parent}:{os.environ['PATH']}"
     return run(commands, environment={"PATH": path})
 

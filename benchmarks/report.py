@@ -32,7 +32,7 @@ def table(results: dict[str, Any]) -> str:
 def _ratio_line(name: str, result: dict[str, Any], ratio: dict[str, Any]) -> str:
     mine = result["contenders"][ratio["ours"]]
     return (
-        f"| {name} | {ratio['ours']} | {ratio['theirs']} | {ratio['reach']} | "
+        f"| {name} | {ratio['ours']} | {ratio['theirs']} | {ratio['reach'] or ''} | "
         f"{_spread(ratio['call'])} | {_spread(ratio['process'])} | "
         f"{mine['cpu_s']:.2f} | {mine['peak_bytes'] / 1e6:.0f} |"
     )
@@ -60,10 +60,11 @@ def chart(results: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 0.34 * len(ratios) + 1.2))
     for place, (_, r) in enumerate(ratios):
         call = r["call"]
-        reached = call["median"] <= r["reach"]
+        reached = r["reach"] is None or call["median"] <= r["reach"]
         axes.barh(place, call["median"], color="#2a7f62" if reached else "#c8553d", height=0.6)
         axes.plot([call["low"], call["high"]], [place, place], color="#222222", linewidth=1.5)
-        axes.plot([r["reach"]] * 2, [place - 0.4, place + 0.4], color="#222222", linestyle=":")
+        if r["reach"] is not None:
+            axes.plot([r["reach"]] * 2, [place - 0.4, place + 0.4], color="#222222", linestyle=":")
     axes.set_yticks(range(len(ratios)), [label for label, _ in ratios], fontsize=8)
     axes.axvline(1, color="#888888", linewidth=0.8)
     axes.set_xlabel("time of fastload / time of the other (less is better; dotted: to reach)")

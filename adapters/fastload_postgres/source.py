@@ -69,11 +69,10 @@ class PostgresSource:
 
 async def identify(connection: Connection) -> str:
     """Return system identifier and database, or the address where the former is not shown."""
-    allowed = await connection.fetchval(
-        "SELECT has_function_privilege('pg_control_system()', 'execute')"
+    allowed, database = await connection.fetchrow(
+        "SELECT has_function_privilege('pg_control_system()', 'execute'), current_database()"
     )
     place = "SELECT inet_server_addr()::text || ':' || inet_server_port()"
     cluster = "SELECT system_identifier::text FROM pg_control_system()"
     server = await connection.fetchval(cluster if allowed else place)
-    database = await connection.fetchval("SELECT current_database()")
     return f"postgresql:{server or 'local'}/{database}"
