@@ -69,9 +69,11 @@ class PostgresSource:
 
 async def identify(connection: Connection) -> str:
     """Return system identifier and database, or the address where the former is not shown."""
-    allowed, database = await connection.fetchrow(
+    row = await connection.fetchrow(
         "SELECT has_function_privilege('pg_control_system()', 'execute'), current_database()"
     )
+    assert row is not None
+    allowed, database = row
     place = "SELECT inet_server_addr()::text || ':' || inet_server_port()"
     cluster = "SELECT system_identifier::text FROM pg_control_system()"
     server = await connection.fetchval(cluster if allowed else place)

@@ -1,0 +1,234 @@
+"""A memory database as a target, with its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from fastload.adapter import Reading, TargetCapabilities
+from fastload.errors import EncodeError, StateError, TargetError
+from fastload.model import (
+    Catalog,
+    Column,
+    ExistingTable,
+    Finding,
+    Fit,
+    Inspection,
+    Plan,
+    QualifiedName,
+    Receipt,
+    Step,
+    Steps,
+    StoredRun,
+    TablePlan,
+)
+from fastload.model import Sequence as SequenceModel
+from fastload.testing.memory import schema
+from fastload.testing.memory.database import MemoryDatabase, StoredPlan, keys_of
+from fastload.testing.memory.statements import Empty, execute, write_down
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class MemoryTarget:
+    """Writes one database."""
+
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+        self.identity = f"memory:{database.name}"
+
+    def translate(self, catalog: Catalog) -> Catalog:
+        """Return the catalogue with Arrow's types."""
+        return schema.translate(catalog)
+
+    async def inspect(self, catalog: Catalog) -> Inspection:
+        """Return the tables and sequences that are there."""
+        there = [self._database.tables.get(t.name) for t in catalog.tables]
+        return Inspection(
+            tables=tuple(
+                ExistingTable(table=s.table, empty=not s.rows.num_rows) for s in there if s
+            ),
+            sequences=tuple(
+                s.name for s in catalog.sequences if s.name in self._database.sequences
+            ),
+        )
+
+    def fit(self, source: Column, target: Column, dialect: str) -> Fit:
+        """Say how one column's values fit another."""
+        return schema.fit(source, target)
+
+    def render(
+        self,
+        catalog: Catalog,
+        *,
+        existing: Inspection,
+        mode: str,
+        indexes: bool = True,
+        foreign_keys: bool = True,
+        statistics: bool = True,
+        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
+    ) -> Steps:
+        """Return the schema work; there are no statistics."""
+        return schema.render(
+            catalog,
+            existing=existing,
+            mode=mode,
+            indexes=indexes,
+            foreign_keys=foreign_keys,
+            rename_columns=rename_columns or {},
+        )
+
+    async def prepare(self, plan: Plan) -> int:
+        """Run the before-data steps and store the plan."""
+        if plan.run in self._database.runs:
+            raise StateError(f"run {plan.run!r} was started by another process", side="target")
+        for step in plan.before:
+            for statement in step.statements:
+                execute(self._database, statement)
+        self._database.runs[plan.run] = StoredPlan(plan, epoch=1)
+        return 1
+
+    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+        """Run a step that is not done."""
+        stored = self._database.fence(run, epoch)
+        if step.id in stored.steps:
+            return
+        for statement in step.statements:
+            execute(self._database, statement)
+        stored.steps.append(step.id)
+
+    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+        """Set sequences, those with an owner by their owner."""
+        for sequence in sequences:
+            name = self._own_name(sequence)
+            if sequence.last_value is None or name not in self._database.sequences:
+                continue
+            now = self._database.sequences[name]
+            if keep_higher and now.last_value is not None and now.last_value > sequence.last_value:
+                continue
+            self._database.sequences[name] = msgspec.structs.replace(
+                now, last_value=sequence.last_value, is_called=sequence.is_called
+            )
+
+    def _own_name(self, sequence: SequenceModel) -> QualifiedName:
+        owned = (
+            s.name
+            for s in self._database.sequences.values()
+            if sequence.owner is not None and s.owner == sequence.owner
+        )
+        return next(owned, sequence.name)
+
+    async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
+        """Collect the rows, then change rows and receipt at once."""
+        key = (receipt.run, receipt.table, receipt.partition)
+        async with self._database.writing.setdefault(key, anyio.Lock()):
+            self._database.fence(receipt.run, receipt.epoch)
+            if done := self._database.receipts.get(key):
+                return done
+            batches = [self._taken(table, batch) async for batch in reading]
+            seal = await reading.seal()
+            rows = sum(batch.num_rows for batch in batches)
+            if rows != seal.rows:
+                raise TargetError(
+                    f"the source sent {seal.rows} rows and the target took {rows}",
+                    side="target",
+                    table=str(table.target.name),
+                    partition=receipt.partition,
+                )
+            self._database.fence(receipt.run, receipt.epoch)
+            self._insert(table, batches)
+            full = msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+            self._database.receipts[key] = full
+            return full
+
+    def _taken(self, table: TablePlan, batch: pa.RecordBatch) -> pa.Table:
+        """Return a batch in the target's columns and types; those without a source are NULL."""
+        import pyarrow as pa
+
+        wanted = self._database.tables[table.target.name].rows.schema
+        arrays = []
+        for field in wanted:
+            if field.name not in table.target_columns:
+                arrays.append(pa.nulls(batch.num_rows, field.type))
+                continue
+            column = batch.column(field.name)
+            try:
+                arrays.append(column if column.type == field.type else column.cast(field.type))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise EncodeError(
+                    str(error), side="target", table=str(table.target.name), column=field.name
+                ) from error
+        return pa.table(arrays, schema=wanted)
+
+    def _insert(self, table: TablePlan, batches: list[pa.Table]) -> None:
+        import pyarrow as pa
+
+        stored = self._database.tables[table.target.name]
+        rows = pa.concat_tables([stored.rows, *batches])
+        if table.merge_by:
+            places = {key: i for i, key in enumerate(keys_of(rows, table.merge_by))}
+            rows = rows.take(sorted(places.values()))
+        self._database.put(table.target.name, rows)
+
+    async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
+        """Forget a table's receipts, empty it where it may be, and store its new plan."""
+        stored = self._database.fence(run, epoch)
+        for key in [k for k in self._database.receipts if k[:2] == (run, table.source.name)]:
+            del self._database.receipts[key]
+        if table.restartable:
+            execute(self._database, write_down(Empty(table.target.name)))
+        tables = tuple(
+            table if t.source.name == table.source.name else t for t in stored.plan.tables
+        )
+        stored.plan = msgspec.structs.replace(stored.plan, tables=tables)
+
+    async def barrier(self) -> None:
+        """Return: memory is as durable as it gets."""
+
+    def state(self) -> MemoryState:
+        """Return the runs of this database."""
+        return MemoryState(self._database)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return how many runs are stored."""
+        return [Finding(level="ok", subject="runs", text=str(len(self._database.runs)))]
+
+
+class MemoryState:
+    """The state store of one database."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def claim(self, run: str) -> StoredRun | None:
+        """Raise the run's epoch and return what is stored of it."""
+        stored = self._database.runs.get(run)
+        if stored is None:
+            return None
+        stored.epoch += 1
+        return self._told(run)
+
+    async def runs(self) -> Sequence[StoredRun]:
+        """Return every stored run."""
+        return [self._told(run) for run in self._database.runs]
+
+    async def discard(self, run: str) -> None:
+        """Forget the run."""
+        self._database.runs.pop(run, None)
+        for key in [k for k in self._database.receipts if k[0] == run]:
+            del self._database.receipts[key]
+
+    def _told(self, run: str) -> StoredRun:
+        stored = self._database.runs[run]
+        return StoredRun(
+            plan=stored.plan,
+            epoch=stored.epoch,
+            receipts=tuple(r for k, r in self._database.receipts.items() if k[0] == run),
+            steps=tuple(stored.steps),
+        )
