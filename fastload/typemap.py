@@ -21,6 +21,7 @@ _DURATION = re.compile(r"duration\[(s|ms|us|ns)\]")
 _OPAQUE = re.compile(r"opaque\[(.+), ([^,]+), ([^,\]]+)\]")
 _FIXED = re.compile(r"fixed_size_binary\[(\d+)\]")
 _LIST = re.compile(r"(large_list|list)<(?:item: )?(.+)>")
+_DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 _NAMED = {"double": "float64", "float": "float32", "halffloat": "float16"}
 
 
@@ -60,6 +61,10 @@ def _list(pa: Any, match: re.Match[str]) -> pa.DataType:
     return (pa.large_list if match[1] == "large_list" else pa.list_)(parse(match[2]))
 
 
+def _dictionary(pa: Any, match: re.Match[str]) -> pa.DataType:
+    return pa.dictionary(parse(match[2]), parse(match[1]), ordered=match[3] == "1")
+
+
 _BUILDERS: tuple[tuple[re.Pattern[str], Any], ...] = (
     (_DECIMAL, lambda pa, m: getattr(pa, m[1])(int(m[2]), int(m[3]))),
     (_TIMESTAMP, _timestamp),
@@ -68,6 +73,7 @@ _BUILDERS: tuple[tuple[re.Pattern[str], Any], ...] = (
     (_OPAQUE, lambda pa, m: pa.opaque(parse(m[3]), type_name=m[1], vendor_name=m[2])),
     (_FIXED, lambda pa, m: pa.binary(int(m[1]))),
     (_LIST, _list),
+    (_DICTIONARY, _dictionary),
 )
 
 

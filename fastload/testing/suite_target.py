@@ -1,0 +1,295 @@
+"""What every transactional target promises."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+import msgspec
+import pyarrow as pa
+import pytest
+
+from fastload import planner
+from fastload.adapter import Endpoint, Selection, Target
+from fastload.channel import Waits
+from fastload.config import CopyOptions
+from fastload.errors import SourceError, StateError, TargetError
+from fastload.model import Cut, Partition, Plan, QualifiedName, Receipt, Seal, Sequence, TablePlan
+from fastload.stream import StreamSource
+from fastload.testing.suite_hooks import NAME, Hooks, items, tuples
+
+_RUN = "suite"
+_CUT = Cut(visible="suite")
+
+
+class Rows:
+    """A reading of an Arrow table that can lie, fail, or stop in the middle."""
+
+    cut = _CUT
+
+    def __init__(
+        self, data: pa.Table, *, claims: int | None = None, middle: Callable[[], None] | None = None
+    ) -> None:
+        self._data = data
+        self._claims = data.num_rows if claims is None else claims
+        self._middle = middle
+        self.begun = anyio.Event()
+        self.go_on = anyio.Event()
+        self.go_on.set()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table's."""
+        return self._data.schema
+
+    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        half = self._data.num_rows // 2
+        for part in (self._data.slice(0, half), self._data.slice(half)):
+            for batch in part.to_batches():
+                yield batch
+            self.begun.set()
+            await self.go_on.wait()
+            if self._middle:
+                self._middle()
+
+    async def seal(self) -> Seal:
+        """Return what is claimed."""
+        return Seal(rows=self._claims, bytes=self._data.nbytes)
+
+    def waits(self) -> Waits:
+        """Return nothing."""
+        return Waits()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A target whose run is prepared for the table of items."""
+
+    target: Target
+    plan: Plan
+    epoch: int
+
+    @property
+    def table(self) -> TablePlan:
+        """The plan of the table."""
+        return self.plan.tables[0]
+
+    def receipt(self, partition: int = 0) -> Receipt:
+        """Return an open receipt of this epoch."""
+        return Receipt(run=_RUN, epoch=self.epoch, table=NAME, partition=partition)
+
+
+class TargetSuite(Hooks):
+    """Tests of ``Target`` and ``StateStore``."""
+
+    async def test_rows_and_receipt_are_there_after_a_write(self, endpoint: Endpoint) -> None:
+        """The receipt is full, and the run's state has it."""
+        async with self._prepared(endpoint) as run:
+            receipt = await run.target.write(run.table, Rows(items(1000)), run.receipt())
+            await run.target.barrier()
+            stored = await run.target.state().claim(_RUN)
+        assert (receipt.rows, receipt.cut) == (1000, _CUT)
+        assert stored is not None
+        assert stored.receipts == (receipt,)
+        assert await self.rows(endpoint, NAME) == tuples(items(1000))
+
+    async def test_a_partition_is_written_once(self, endpoint: Endpoint) -> None:
+        """A second writer gets the stored receipt, and its rows are not taken."""
+        async with self._prepared(endpoint) as run:
+            first = await run.target.write(run.table, Rows(items(10)), run.receipt())
+            second = await run.target.write(run.table, Rows(items(99)), run.receipt())
+        assert second == first
+        assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_two_writers_at_once_write_once(self, endpoint: Endpoint) -> None:
+        """The later one waits for the earlier."""
+        async with self._prepared(endpoint) as run:
+            slow, receipts = Rows(items(10)), []
+            slow.go_on = anyio.Event()
+
+            async def write(reading: Rows) -> None:
+                receipts.append(await run.target.write(run.table, reading, run.receipt()))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(write, slow)
+                await slow.begun.wait()
+                group.start_soon(write, Rows(items(99)))
+                await anyio.lowlevel.checkpoint()
+                slow.go_on.set()
+        assert receipts[0] == receipts[1]
+        assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_rows_that_do_not_add_up_are_rolled_back(self, endpoint: Endpoint) -> None:
+        """A reading whose seal says otherwise is refused."""
+        async with self._prepared(endpoint) as run:
+            with pytest.raises(TargetError):
+                await run.target.write(run.table, Rows(items(10), claims=11), run.receipt())
+            await self._nothing_is_left(endpoint, run)
+
+    async def test_a_reading_that_fails_leaves_nothing(self, endpoint: Endpoint) -> None:
+        """Its error comes through."""
+
+        def fail() -> None:
+            raise SourceError("the source has failed")
+
+        async with self._prepared(endpoint) as run:
+            with pytest.raises(SourceError, match="has failed"):
+                await run.target.write(run.table, Rows(items(10), middle=fail), run.receipt())
+            await self._nothing_is_left(endpoint, run)
+
+    async def test_a_cancelled_write_leaves_nothing(self, endpoint: Endpoint) -> None:
+        """And the partition can be written afterwards."""
+        async with self._prepared(endpoint) as run:
+            reading = Rows(items(10))
+            reading.go_on = anyio.Event()
+            async with anyio.create_task_group() as group:
+                group.start_soon(run.target.write, run.table, reading, run.receipt())
+                await reading.begun.wait()
+                group.cancel_scope.cancel()
+            await self._nothing_is_left(endpoint, run)
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+        assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_a_claimed_run_refuses_its_earlier_owner(self, endpoint: Endpoint) -> None:
+        """Writes and steps of an earlier epoch change nothing."""
+        async with self._prepared(endpoint) as run:
+            stored = await run.target.state().claim(_RUN)
+            assert stored is not None
+            assert stored.epoch > run.epoch
+            with pytest.raises(StateError):
+                await run.target.write(run.table, Rows(items(10)), run.receipt())
+            for step in run.plan.after:
+                with pytest.raises(StateError):
+                    await run.target.run_step(step, _RUN, run.epoch)
+            with pytest.raises(StateError):
+                await run.target.restart(_RUN, run.epoch, run.table)
+            now = replace(run, epoch=stored.epoch)
+            await self._nothing_is_left(endpoint, now)
+            await now.target.write(now.table, Rows(items(10)), now.receipt())
+        assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_a_claim_returns_the_plan_as_it_was_stored(self, endpoint: Endpoint) -> None:
+        """Plan, partitions and options are equal; unknown runs are None."""
+        async with self._prepared(endpoint) as run:
+            stored = await run.target.state().claim(_RUN)
+            assert stored is not None
+            assert stored.plan == run.plan
+            assert (stored.receipts, stored.steps) == ((), ())
+            assert await run.target.state().claim("another") is None
+
+    async def test_a_run_is_prepared_once(self, endpoint: Endpoint) -> None:
+        """A second process that prepares the same run is refused."""
+        async with self._prepared(endpoint) as run:
+            with pytest.raises(StateError):
+                await run.target.prepare(run.plan)
+
+    async def test_steps_are_done_once_and_remembered(self, endpoint: Endpoint) -> None:
+        """Repeating one has no effect."""
+        async with self._prepared(endpoint) as run:
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+            for step in (*run.plan.after, *run.plan.after):
+                await run.target.run_step(step, _RUN, run.epoch)
+            stored = await run.target.state().claim(_RUN)
+        assert stored is not None
+        assert sorted(stored.steps) == sorted(s.id for s in run.plan.after)
+
+    async def test_a_table_can_start_over(self, endpoint: Endpoint) -> None:
+        """Its receipts and rows are gone, and its new plan is stored."""
+        async with self._prepared(endpoint) as run:
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+            parts = (Partition(table=NAME, index=0), Partition(table=NAME, index=1))
+            fresh = msgspec.structs.replace(run.table, partitions=parts)
+            await run.target.restart(_RUN, run.epoch, fresh)
+            stored = await run.target.state().claim(_RUN)
+        assert stored is not None
+        assert stored.receipts == ()
+        assert stored.plan.tables[0].partitions == parts
+        assert await self.rows(endpoint, NAME) == []
+
+    async def test_a_discarded_run_is_forgotten(self, endpoint: Endpoint) -> None:
+        """Its rows stay; discarding again, or an unknown run, has no effect."""
+        async with self._prepared(endpoint) as run:
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+            state = run.target.state()
+            for name in (_RUN, _RUN, "another"):
+                await state.discard(name)
+            assert await state.claim(_RUN) is None
+            assert await state.runs() == []
+        assert len(await self.rows(endpoint, NAME)) == 10
+
+    async def test_the_translated_catalogue_stays_as_it_is(self, endpoint: Endpoint) -> None:
+        """A catalogue in the target's own dialect comes back unchanged."""
+        async with self.adapter.target(endpoint, connections=1) as target:
+            once = target.translate(await StreamSource(items(1), NAME).catalog(Selection()))
+            assert target.translate(once) == once
+
+    async def test_sequences_are_set_and_kept_if_higher(self, endpoint: Endpoint) -> None:
+        """``keep_higher`` never sets one back."""
+        name = QualifiedName("public", "numbers")
+        async with self._prepared(endpoint, sequences=(_sequence(name, None),)) as run:
+            for value, keep_higher in ((50, False), (20, True), (70, True), (30, False)):
+                wanted = _sequence(name, value)
+                await run.target.advance([wanted], keep_higher=keep_higher)
+        async with self.adapter.source(endpoint, connections=1) as source:
+            catalog = await source.catalog(Selection())
+            found = {s.name: s.last_value for s in await source.sequences(catalog)}
+        assert found[name] == 30
+
+    async def _nothing_is_left(self, endpoint: Endpoint, run: Prepared) -> None:
+        """Check that neither rows nor receipts are there."""
+        (stored,) = await run.target.state().runs()
+        assert stored.receipts == ()
+        assert await self.rows(endpoint, NAME) == []
+
+    @asynccontextmanager
+    async def _prepared(
+        self, endpoint: Endpoint, sequences: tuple[Sequence, ...] = ()
+    ) -> AsyncIterator[Prepared]:
+        async with self.adapter.target(endpoint, connections=2) as target:
+            plan = await _planned(target, sequences)
+            yield Prepared(target, plan, await target.prepare(plan))
+
+
+async def _planned(target: Target, sequences: tuple[Sequence, ...]) -> Plan:
+    """Plan a run that makes the table of items with a primary key."""
+    from fastload.model import Key
+
+    stream = StreamSource(items(1), NAME)
+    catalog = await stream.catalog(Selection())
+    (bare,) = catalog.tables
+    key = Key(name="items_key", columns=("id",), primary=True)
+    columns = (msgspec.structs.replace(bare.columns[0], nullable=False), *bare.columns[1:])
+    table = msgspec.structs.replace(bare, columns=columns, keys=(key,))
+    catalog = msgspec.structs.replace(catalog, tables=(table,), sequences=sequences)
+    wanted = target.translate(catalog)
+    plan = planner.make(
+        catalog,
+        wanted,
+        await target.inspect(wanted),
+        source=stream,
+        target=target,
+        options=CopyOptions.make(),
+        run=_RUN,
+    )
+    (planned,) = plan.tables
+    part = Partition(table=NAME, index=0)
+    return msgspec.structs.replace(
+        plan, tables=(msgspec.structs.replace(planned, partitions=(part,)),)
+    )
+
+
+def _sequence(name: QualifiedName, last_value: int | None) -> Sequence:
+    return Sequence(
+        name=name,
+        type="bigint",
+        start=1,
+        increment=1,
+        minimum=1,
+        maximum=2**63 - 1,
+        cache=1,
+        cycle=False,
+        last_value=last_value,
+        is_called=last_value is not None,
+    )
