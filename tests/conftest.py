@@ -6,12 +6,15 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pytest
 
 from fastload import doctor
 from fastload.testing import servers
-from fastload.testing.servers import PostgresServer, ServerUnavailable
+from fastload.testing.servers import GivenServer, PostgresServer, ServerUnavailable
+
+Server: TypeAlias = PostgresServer | GivenServer
 
 _numbers = itertools.count(1)
 _REQUIRED = os.environ.get("CI") == "true" or os.environ.get("FASTLOAD_REQUIRE_SERVERS") == "1"
@@ -19,15 +22,16 @@ _REQUIRED = os.environ.get("CI") == "true" or os.environ.get("FASTLOAD_REQUIRE_S
 
 def pytest_report_header() -> list[str]:
     found = [f"{s.version} ({s.origin})" for s in servers.available()]
+    found = [f"given by {servers.URL_VARIABLE}"] if servers.given() else found
     kernels = "; ".join(f"{f.subject}: {f.text}" for f in doctor.kernels())
     return [f"PostgreSQL servers: {', '.join(found) or 'none'}", f"kernels: {kernels}"]
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database of a private server; dropped with the server."""
+    """A database of its own for one test."""
 
-    server: PostgresServer
+    server: Server
     name: str
 
     @property
@@ -45,7 +49,10 @@ class Database:
         )
 
 
-def _server(version: int) -> Iterator[PostgresServer]:
+def _server(version: int) -> Iterator[Server]:
+    if theirs := servers.given():
+        yield theirs
+        return
     try:
         server = PostgresServer.start(version=version, fsync=False)
     except ServerUnavailable as error:
@@ -57,26 +64,41 @@ def _server(version: int) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres16() -> Iterator[PostgresServer]:
+def postgres16() -> Iterator[Server]:
     yield from _server(16)
 
 
 @pytest.fixture(scope="session")
-def postgres18() -> Iterator[PostgresServer]:
+def postgres18() -> Iterator[Server]:
     yield from _server(18)
 
 
-def _database(server: PostgresServer) -> Database:
-    name = f"test_{next(_numbers)}"
+@pytest.fixture(scope="session")
+def oldest() -> Iterator[Server]:
+    """The oldest server there is: Debian's where it is installed, and the only one with ICU."""
+    found = servers.available()
+    yield from _server(found[0].version if found else 16)
+
+
+def _database(server: Server) -> Iterator[Database]:
+    name = f"fastload_test_{os.getpid()}_{next(_numbers)}"
     server.psql(f"CREATE DATABASE {name}")
-    return Database(server, name)
+    yield Database(server, name)
+    # A private server goes with all its databases; there it would only cost time.
+    if isinstance(server, GivenServer):
+        server.psql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def source(postgres16: PostgresServer) -> Database:
-    return _database(postgres16)
+def source(postgres16: Server) -> Iterator[Database]:
+    yield from _database(postgres16)
 
 
 @pytest.fixture
-def target(postgres18: PostgresServer) -> Database:
-    return _database(postgres18)
+def target(postgres18: Server) -> Iterator[Database]:
+    yield from _database(postgres18)
+
+
+@pytest.fixture
+def old(oldest: Server) -> Iterator[Database]:
+    yield from _database(oldest)

@@ -146,6 +146,11 @@ class GivenServer:
         """Return the URL of another database on it."""
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{quote(database, safe='')}"))
 
+    def psql(self, sql: str, database: str | None = None) -> str:
+        """Run SQL through the psql on the path; as ``PostgresServer.psql``."""
+        dsn = self.url_for(database) if database else self.url
+        return _run_psql("psql", dsn, sql, dict(os.environ))
+
 
 def given() -> GivenServer | None:
     """Return the server that the environment names, if it names one."""
@@ -266,23 +271,11 @@ class PostgresServer:
     def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL through psql and return its unaligned output; an error raises with its text."""
         dsn = f"postgresql://postgres@:{self.port}/{quote(database, safe='')}"
-        done = subprocess.run(
-            [self.program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", dsn],
-            input=sql,
-            capture_output=True,
-            text=True,
-            env=_environment(self.folder)
-            | {
-                "PGHOST": str(self.socket_folder),
-                "PGPASSWORD": self.password or "",
-                "PGOPTIONS": "--client-min-messages=warning",
-                "PGCLIENTENCODING": "UTF8",
-            },
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"psql: {done.stderr.strip()}")
-        return done.stdout
+        environment = _environment(self.folder) | {
+            "PGHOST": str(self.socket_folder),
+            "PGPASSWORD": self.password or "",
+        }
+        return _run_psql(self.program("psql"), dsn, sql, environment)
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the end of its log."""
@@ -422,6 +415,21 @@ class PostgresServer:
             shutil.copytree(part, target, symlinks=True, ignore=static)
         programs = copy / self._spec.programs.relative_to(package.parent)
         self._spec = ServerSpec(self.version, programs, self._spec.origin)
+
+
+def _run_psql(program: Path | str, dsn: str, sql: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [program, "-XqAt", "-v", "ON_ERROR_STOP=1", dsn],
+        input=sql,
+        capture_output=True,
+        text=True,
+        env=environment
+        | {"PGOPTIONS": "--client-min-messages=warning", "PGCLIENTENCODING": "UTF8"},
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"psql: {done.stderr.strip()}")
+    return done.stdout
 
 
 def free_port() -> int:
