@@ -189,7 +189,8 @@ def _plan_table(
     names = options.target_columns(here.name) if there else {}
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
-    fits = [_fit(target, c, t, dialect, table) for c, t in pairs]
+    casts = source.capabilities.casts
+    fits = [_fit(target, c, t, dialect, table, casts) for c, t in pairs]
     route, wire, why = _route(here, fits, columns, source, target, options)
     return TablePlan(
         source=here,
@@ -252,9 +253,13 @@ def _check_unfed(table: Table, fed: set[str]) -> None:
             )
 
 
-def _fit(target: Target, source: Column, column: Column, dialect: str, table: Table) -> Fit:
+def _fit(
+    target: Target, source: Column, column: Column, dialect: str, table: Table, casts: bool
+) -> Fit:
     fit = target.fit(source, column, dialect)
-    remedy = f"types={{'{table.name}.{source.name}': '{column.type}'}} casts it on the source"
+    remedy = "cast the column first"
+    if casts:
+        remedy = f"types={{'{table.name}.{source.name}': '{column.type}'}} casts it on the source"
     if not fit.possible:
         raise SchemaMismatch(
             f"column {source.name}: {fit.reason}",
@@ -269,7 +274,7 @@ def _fit(target: Target, source: Column, column: Column, dialect: str, table: Ta
             side="target",
             table=str(table.name),
             column=column.name,
-            hint=f"widen the target's column, or accept it: {remedy}",
+            hint=f"widen the target's column; or, to accept that, {remedy}",
         )
     return fit
 
