@@ -90,8 +90,8 @@ def texts(database, number):
 async def test_every_type_arrives_as_it_is(every, target, route):
     await fastload.copy(every.url, target.url, route=route)
     declared = (
-        "SELECT attrelid::regclass, format_type(atttypid, atttypmod) FROM pg_attribute "
-        "WHERE attname = 'v' AND attrelid::regclass::text LIKE 't%' ORDER BY attrelid::regclass::text"
+        "SELECT attrelid::regclass::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+        "WHERE attname = 'v' AND attrelid::regclass::text LIKE 't%' ORDER BY 1"
     )
     assert target.psql(declared) == every.psql(declared)
     for number, type_ in enumerate(VALUES):
