@@ -51,7 +51,7 @@ class Channel(Generic[T]):
         # Set while somebody waits: an event for each of a gigabyte's 130,000 items costs more
         # than the items.
         self._changed: anyio.Event | None = None
-        self._closed = False
+        self._closed = self._abandoned = False
         self._error: BaseException | None = None
 
     def _notify(self) -> None:
@@ -65,15 +65,24 @@ class Channel(Generic[T]):
         await self._changed.wait()
 
     async def put(self, item: T, size_bytes: int) -> None:
-        """Wait for room, then hold the item."""
+        """Wait for room, then hold the item; drop it where nobody will take it."""
         if self._held_bytes and self._held_bytes + size_bytes > self._limit_bytes:
             began = time.perf_counter()
             while self._held_bytes and self._held_bytes + size_bytes > self._limit_bytes:
                 await self._change()
             self._reader_s += time.perf_counter() - began
+        if self._abandoned:
+            return
         self._items.append((item, size_bytes))
         self._held_bytes += size_bytes
         self._peak_bytes = max(self._peak_bytes, self._held_bytes)
+        self._notify()
+
+    def abandon(self) -> None:
+        """Say that nothing more is taken: what is held is dropped, and ``put`` returns at once."""
+        self._abandoned = True
+        self._items.clear()
+        self._held_bytes = 0
         self._notify()
 
     def close(self, error: BaseException | None = None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
+
 from fastload import typemap
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
@@ -27,6 +29,7 @@ TEXT_WIRE = "postgresql.copy.text"
 # PostgreSQL documentation, "COPY", section "Binary Format": signature, flags, extension length.
 # The server sends 8 KiB at a time; every write to the other server costs a system call.
 _CHUNK_BYTES = 128 << 10
+_END_S = 1.0
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 
@@ -101,19 +104,26 @@ async def open_reading(
     async def keep(chunk: bytes) -> None:
         await channel.put(chunk, len(chunk))
 
-    async def pump() -> None:
-        try:
-            reading.status = await _copy_out(connection, part, want, keep)
-            channel.close()
-        except Exception as error:
-            channel.close(translate(error, "source", str(part.table)))
+    async def pump(alone: anyio.CancelScope) -> None:
+        with alone:
+            try:
+                reading.status = await _copy_out(connection, part, want, keep)
+                channel.close()
+            except Exception as error:
+                channel.close(translate(error, "source", str(part.table)))
 
+    # Rows that arrive after a COPY was cancelled are a fatal error to asyncpg (0.32), which it
+    # logs. So no cancellation reaches it: its connection is closed, and nothing arrives any more.
+    alone = anyio.CancelScope(shield=True)
     async with task_group() as group:
-        group.start_soon(pump)
+        group.start_soon(pump, alone)
         try:
             yield reading
         finally:
-            group.cancel_scope.cancel()
+            if not reading.complete:
+                connection.terminate()
+                channel.abandon()
+                alone.deadline = anyio.current_time() + _END_S
 
 
 async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, keep: Any) -> str:

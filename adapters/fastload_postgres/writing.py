@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.lowlevel
+
 from fastload.adapter import Reading
-from fastload.errors import ConstraintError, EncodeError, FastloadError, Unrepresentable
+from fastload.errors import (
+    ConnectionLost,
+    ConstraintError,
+    EncodeError,
+    FastloadError,
+    Unrepresentable,
+)
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection, translated
 from fastload_postgres.limits import check, limits_of
@@ -82,14 +91,46 @@ async def _copy_in(
     into: QualifiedName,
 ) -> int:
     codecs = [] if table.wire else await layouts.codecs(connection, table)
-    status = await connection.copy_to_table(
-        into.name,
-        schema_name=into.schema,
-        columns=table.target_columns,
-        source=reading if table.wire else _encoded(reading, table, codecs),
-        format="text" if table.wire == TEXT_WIRE else "binary",
-    )
+    pieces = reading if table.wire else _encoded(reading, table, codecs)
+    with _ending_with(connection):
+        status = await connection.copy_to_table(
+            into.name,
+            schema_name=into.schema,
+            columns=table.target_columns,
+            source=_giving_way(pieces),
+            format="text" if table.wire == TEXT_WIRE else "binary",
+        )
     return int(status.split()[-1])
+
+
+@contextmanager
+def _ending_with(connection: Connection) -> Iterator[None]:
+    """Stop what is done inside when the connection is lost.
+
+    A COPY of asyncpg (0.32) that waits for room to write would wait for ever.
+    """
+    scope = anyio.CancelScope()
+
+    def end(_: object) -> None:
+        scope.cancel()
+
+    connection.add_termination_listener(end)
+    try:
+        with scope:
+            yield
+    finally:
+        connection.remove_termination_listener(end)
+    if scope.cancelled_caught:
+        raise ConnectionLost(
+            "the target ended the connection", side="target", hint="start the run again"
+        )
+
+
+async def _giving_way(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Let the loop run between pieces: it is there that a lost connection is noticed."""
+    async for piece in pieces:
+        await anyio.lowlevel.checkpoint()
+        yield piece
 
 
 async def _encoded(

@@ -71,7 +71,7 @@ async def cancel(work, when):
         del task
         gc.collect()
         await asyncio.sleep(0)
-    assert not complaints
+    assert not complaints, [repr(c.get("exception")) for c in complaints]
     assert not [w for w in said if "never" in str(w.message)]
 
 
@@ -148,5 +148,50 @@ async def test_a_backend_that_is_ended_is_replaced(big, target, side):
     ending = asyncio.create_task(end())
     result = await fastload.copy(big.url, target.url, parallel=2, run="ended")
     assert await ending == "t"
+    assert result.rows == ROWS
+    assert target.checksum("t") == big.checksum("t")
+
+
+class Proxy:
+    """Passes bytes on to a server; a connection may fall silent after some, and then die."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.silent_after = 3 << 20
+        self.died = 0
+
+    async def serve(self, reader, writer):
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        ways = [self.pass_on(reader, server_writer, True), self.pass_on(server_reader, writer)]
+        await asyncio.gather(*ways, return_exceptions=True)
+        for end in (writer, server_writer):
+            end.transport.abort()
+
+    async def pass_on(self, reader, writer, to_server=False):
+        passed = 0
+        while data := await reader.read(1 << 16):
+            passed += len(data)
+            if to_server and not self.died and passed > self.silent_after:
+                self.died += 1
+                # Long enough for the client's buffers to be full and its writer to wait.
+                await asyncio.sleep(0.3)
+                reader._transport.abort()
+                writer.transport.abort()
+                raise ConnectionError
+            writer.write(data)
+            await writer.drain()
+        writer.transport.abort()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("route", ["wire", "arrow"])
+async def test_a_connection_that_dies_while_the_writer_waits_is_replaced(big, target, route):
+    proxy = Proxy(target.server.port)
+    listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        url = target.url.replace(f":{target.server.port}/", f":{port}/")
+        result = await fastload.copy(big.url, url, parallel=1, route=route)
+    assert proxy.died == 1
     assert result.rows == ROWS
     assert target.checksum("t") == big.checksum("t")
