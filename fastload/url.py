@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, unquote
@@ -21,9 +21,12 @@ _ENCODE = "percent-encode / ? # @ % and blanks inside user, password, database a
 _SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
-_IN_TEXT = re.compile(r"([A-Za-z][\w+.-]*://)[^\s'\"]*@")
+# A password that was typed as it is may hold blanks, quotes and slashes: all up to the last @
+# before another URL, or of the line, may belong to it. Bounds keep long texts linear.
+_WORD = r"[A-Za-z][\w+.-]{0,40}://"
+_IN_TEXT = re.compile(rf"({_WORD})(?:(?:(?!{_WORD})[^\n])*|[^\n]{{0,500}})@")
 _OPTION_IN_TEXT = re.compile(
-    rf"([?&][^=&\s]*(?:{'|'.join(_SECRET_WORDS)})[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE
+    rf"([?&][^=&\s]{{0,60}}(?:{'|'.join(_SECRET_WORDS)})[^=&\s]{{0,60}}=)[^&\s]+", re.IGNORECASE
 )
 _HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
 
@@ -118,6 +121,14 @@ class Url:
             password=Secret(_decoded(password)) if colon else None,
             options=_options(query),
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A view of a dict is not pickled; a Secret refuses by itself.
+        parts = [getattr(self, f.name) for f in fields(self)]
+        return (type(self), (*parts[:-1], dict(self.options)))
+
+    def __deepcopy__(self, memo: object) -> Url:
+        return self
 
     def with_database(self, name: str) -> Url:
         """Return the same URL for another database of the server."""
@@ -220,5 +231,5 @@ def _shown(key: str, value: str) -> str:
 
 def _shown_host(host: str | None) -> str:
     if host and ":" in host:
-        return f"[{host}]"
+        return f"[{quote(host, safe=':')}]"
     return quote(host or "", safe="")
