@@ -45,10 +45,13 @@ async def test_one_failure_comes_out_as_itself():
 
 
 async def test_an_error_of_the_body_comes_out_as_itself():
-    with pytest.raises(ZeroDivisionError):
+    async def work() -> None:
         async with task_group() as group:
             group.start_soon(anyio.sleep_forever)
-            _ = 1 / 0
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
 
 
 async def test_failing_cancels_the_rest_and_drops_what_they_raise():
@@ -61,20 +64,26 @@ async def test_failing_cancels_the_rest_and_drops_what_they_raise():
             seen.append("cancelled")
             raise OSError("while closing") from None
 
-    with pytest.raises(TargetError, match="full"):
+    async def work() -> None:
         async with task_group() as group:
             group.start_soon(dies_when_cancelled)
             await anyio.lowlevel.checkpoint()
             group.start_soon(fail, TargetError("full"))
+
+    with pytest.raises(TargetError, match="full"):
+        await work()
     assert seen == ["cancelled"]
 
 
 async def test_nested_groups_give_one_error():
-    with pytest.raises(ConnectionLost):
+    async def work() -> None:
         async with task_group() as outer:
             outer.start_soon(anyio.sleep_forever)
             async with task_group() as inner:
                 inner.start_soon(fail, LOST)
+
+    with pytest.raises(ConnectionLost):
+        await work()
 
 
 async def test_the_cause_stays_and_the_group_is_not_shown():
