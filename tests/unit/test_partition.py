@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,7 +138,7 @@ def test_quantiles_are_even_however_sparse_the_keys(want, sparse, dense):
     keys = [*range(dense), *(6 * 10**17 + i for i in range(sparse))]
     sample = [(f"{key:019}",) for key in keys]
     edges = [(), *partition.quantiles(sample, want), ("9",)]
-    sizes = [sum(a <= k < b for k in sample) for a, b in zip(edges, edges[1:], strict=False)]
+    sizes = [sum(a <= k < b for k in sample) for a, b in pairwise(edges)]
     assert max(sizes) <= -(-len(sample) // want)
 
 
