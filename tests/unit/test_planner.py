@@ -30,10 +30,8 @@ from fastload.testing.memory.source import MemorySource
 SOURCE = MemorySource(MemoryDatabase("source"))
 # Planning needs no session: what it asks of a target is pure.
 TARGET = PostgresTarget(None, "pg:target", 2)  # type: ignore[arg-type]
-ID = Column(
-    name="id", type="bigint", arrow="int64", nullable=False, extra={"encode": "int8", "decode": "int8"}
-)  # fmt: skip
-NOTE = Column(name="note", type="text", arrow="string", extra={"encode": "text", "decode": "text"})
+ID = Column(name="id", type="bigint", arrow="int64", nullable=False, extra={"encode": "int8"})
+NOTE = Column(name="note", type="text", arrow="string", extra={"encode": "text"})
 KEY = Key(name="t_pkey", columns=("id",), primary=True)
 NAME = QualifiedName("public", "t")
 
@@ -121,7 +119,7 @@ def test_a_type_without_an_arrow_form_is_refused_on_the_arrow_route():
 
 @pytest.mark.parametrize("mode", ["append", "truncate", "upsert"])
 def test_modes_that_need_a_table(mode):
-    with pytest.raises(SchemaMismatch, match="the target has no public.t"):
+    with pytest.raises(SchemaMismatch, match=r"the target has no public\.t"):
         plan(mode=mode)
     assert plan(existing=there(table()), mode=mode).tables[0].target == table()
 

@@ -91,7 +91,7 @@ def test_renamed_tables_keep_their_source_name_beside():
 
 
 def test_two_tables_do_not_get_one_name():
-    with pytest.raises(ConfigError, match="two tables public.customers"):
+    with pytest.raises(ConfigError, match=r"two tables public\.customers"):
         plan(rename={"public.orders": "customers"})
 
 
