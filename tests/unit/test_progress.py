@@ -160,12 +160,14 @@ def test_phases_after_the_rows(meter, clock):
                 bytes_estimated=10 * MB, rows_per_s=1234.5, bytes_per_s=2.5 * MB, eta_s=125.0,
                 waiting="reader",
             ),
-            "50 %, 1/2 tables, 1,500 rows, 5.0 MB, 2.5 MB/s, 1,234 rows/s, 2 min 5 s left, "
-            "the target is the bottleneck",
+            (
+                "50 %, 1/2 tables, 1,500 rows, 5.0 MB, 2.5 MB/s, 1,234 rows/s, 2 min 5 s left, "
+                "the target is the bottleneck"
+            ),
         ),
         (
-            Progress(phase="steps", tables_total=1, tables_done=1, rows=1, steps_total=4, seconds=2),
-            "1/1 tables, 1 row, 0 B; step 0 of 4, 2.0 s",
+            Progress(phase="steps", tables_total=1, tables_done=1, rows=1, steps_total=4),
+            "1/1 tables, 1 row, 0 B; step 0 of 4, 0.0 s",
         ),
         (Progress(phase="done", seconds=3661), "done: 0/0 tables, 0 rows, 0 B in 1 h 1 min"),
     ],
