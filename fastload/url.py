@@ -21,10 +21,8 @@ _ENCODE = "percent-encode / ? # @ % and blanks inside user, password, database a
 _SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
-# A password that was typed as it is may hold blanks, quotes and slashes: all up to the last @
-# before another URL, or of the line, may belong to it. Bounds keep long texts linear.
-_WORD = r"[A-Za-z][\w+.-]{0,40}://"
-_IN_TEXT = re.compile(rf"({_WORD})(?:(?:(?!{_WORD})[^\n])*|[^\n]{{0,500}})@")
+# Bounds keep the search linear in texts of any length.
+_START = re.compile(r"[A-Za-z][\w+.-]{0,40}://")
 _OPTION_IN_TEXT = re.compile(
     rf"([?&][^=&\s]{{0,60}}(?:{'|'.join(_SECRET_WORDS)})[^=&\s]{{0,60}}=)[^&\s]+", re.IGNORECASE
 )
@@ -153,7 +151,19 @@ class Url:
 
 def redacted(text: str) -> str:
     """Return text that others wrote, without what may be credentials in URLs within it."""
-    return _OPTION_IN_TEXT.sub(r"\1***", _IN_TEXT.sub(r"\1***@", text))
+    lines = [_without_credentials(line) for line in text.split("\n")]
+    return _OPTION_IN_TEXT.sub(r"\1***", "\n".join(lines))
+
+
+def _without_credentials(line: str) -> str:
+    """Hide all from a URL's start to the line's last @.
+
+    A password that was typed as it is may hold anything, even what looks like another URL.
+    """
+    start, end = _START.search(line), line.rfind("@")
+    if start is None or end < start.end():
+        return line
+    return f"{line[: start.end()]}***{line[end:]}"
 
 
 def _wrong(what: str, hint: str = _SHAPE) -> ConfigError:
