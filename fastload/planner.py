@@ -200,6 +200,13 @@ def _plan_table(
     table = there.table if there else wanted
     columns = here.data_columns
     names = options.target_columns(here.name) if there else {}
+    if names and options.mode == "create":
+        raise SchemaMismatch(
+            f"the target has {table.name} already, and its columns are to be renamed",
+            side="target",
+            table=str(table.name),
+            hint="mode='append' fills it as it is; or drop it there, and it is made anew",
+        )
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
     fits = [_fit(target, c, t, dialect, here, table) for c, t in pairs]
