@@ -168,3 +168,14 @@ def test_columns_of_a_read_are_checked_likewise():
     with pytest.raises(ConfigError, match="columns names amuont") as caught:
         planner.known_columns("columns", ORDERS, ("id", "amuont"))
     assert "amount" in caught.value.hint
+
+
+def test_create_does_not_rename_columns_of_a_table_that_is_there():
+    """It would go on to make keys and indexes, whose definitions have the old names."""
+    empty = Inspection(tables=(ExistingTable(table=ORDERS, empty=True),))
+    options = CopyOptions.make(rename={"public.orders.amount": "customer"})
+    with pytest.raises(SchemaMismatch, match="to be renamed") as caught:
+        planner.make(
+            CATALOG, CATALOG, empty, source=SOURCE, target=TARGET, options=options, run="r"
+        )
+    assert "append" in caught.value.hint

@@ -85,9 +85,8 @@ def test_text_of_a_result():
 
 def test_text_tells_what_is_missing():
     left = NotCarried("view", "public.v", "views are not copied yet")
-    told = str(
-        result(consistent=False, inconsistent_because="two cuts", not_carried=(left,), losses=("x",))
-    )  # fmt: skip
+    facts = {"consistent": False, "inconsistent_because": "two cuts", "losses": ("x",)}
+    told = str(result(not_carried=(left,), **facts))
     assert "not one consistent state: two cuts" in told
     assert "values may lose:\n  x" in told
     assert told.endswith("not carried:\n  view public.v: views are not copied yet")
@@ -111,7 +110,8 @@ def test_plain_data_of_a_result():
 
 def test_html_of_a_result_shows_what_the_text_does():
     left = NotCarried("view", "public.v", "no views")
-    shown = Elements(result(consistent=False, inconsistent_because="cuts", not_carried=(left,))._repr_html_())  # fmt: skip
+    done = result(consistent=False, inconsistent_because="cuts", not_carried=(left,))
+    shown = Elements(done._repr_html_())
     for text in (
         "1,201 rows",
         "nightly",
