@@ -46,7 +46,7 @@ def saver(file: Path) -> Save:
     """
     form = form_of(file)
     if not file.parent.is_dir():
-        raise ConfigError(f"the folder {file.parent} does not exist")
+        raise ConfigError(f"the folder {file.parent} does not exist", hint="make it first")
 
     async def save(reading: Reading) -> int:
         partial = file.with_name(f".{file.name}.{os.getpid()}.part")
@@ -80,7 +80,7 @@ def opened(file: Path) -> Iterator[pa.RecordBatchReader]:
         with file.open("rb") as raw:
             yield _stream(form, raw)
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {file}") from None
+        raise ConfigError(f"there is no file {file}", hint="check the path") from None
     except pa.ArrowInvalid as error:
         raise ConfigError(f"{file} cannot be read as {form}: {error}") from error
 
