@@ -101,6 +101,16 @@ async def test_the_cause_stays_and_the_group_is_not_shown():
     assert "ExceptionGroup" not in told
 
 
+async def test_an_error_without_a_cause_shows_no_group_either():
+    async def work() -> None:
+        async with task_group() as group:
+            group.start_soon(fail, TargetError("full"))
+
+    with pytest.raises(TargetError) as caught:
+        await work()
+    assert "ExceptionGroup" not in "".join(traceback.format_exception(caught.value))
+
+
 async def test_cancelling_from_outside_stays_a_cancellation():
     async def work() -> None:
         async with task_group() as group:
