@@ -7,6 +7,8 @@ import io
 import pytest
 
 from fastload.channel import Waits
+from fastload.model import Partition, Plan, QualifiedName, Receipt, Table, TablePlan
+from fastload.pipeline import _begin_meter
 from fastload.progress import Meter, display, line_display, terminal_display
 from fastload.report import Progress, progress_line
 
@@ -202,3 +204,21 @@ def test_a_terminal_gets_a_bar_and_hostile_names_as_they_are():
     assert set(lines[0]) == {"\N{BOX DRAWINGS HEAVY HORIZONTAL}"}
     assert lines[1].startswith("50 %, 0/0 tables")
     assert lines[2] == "now: [bold]t0, [bold]t1, [bold]t2, [bold]t3 and 2 more"
+
+
+def test_a_continued_run_does_not_count_its_receipts_as_speed(clock):
+    name = QualifiedName("public", "t")
+    table = Table(name=name, columns=(), rows=1000, bytes=100 * MB)
+    parts = tuple(Partition(table=name, index=i) for i in range(2))
+    planned = TablePlan(
+        source=table, target=table, columns=(), target_columns=(), route="wire", why="",
+        partitions=parts,
+    )  # fmt: skip
+    plan = Plan(run="r", source="s", target="t", mode="create", guarantee="L3", tables=(planned,))
+    receipt = Receipt(run="r", epoch=1, table=name, partition=0, rows=600, bytes=60 * MB)
+    meter = Meter(clock)
+    _begin_meter(meter, plan, [receipt])
+    clock.now_s += 5
+    told = meter.snapshot()
+    assert (told.rows, told.bytes, told.rows_per_s, told.eta_s) == (600, 60 * MB, 0.0, None)
+    assert (told.tables_done, told.rows_estimated) == (0, 1000)
