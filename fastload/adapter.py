@@ -77,11 +77,13 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         snapshot: ``"shared"`` (all readers see one cut), ``"per_reader"`` or ``"none"``.
         tail: Whether its log can be followed.
         replayable: Whether a partition can be read again; a caller's stream cannot.
+        casts: Whether it reads columns as other types, as ``Selection.types`` asks.
     """
 
     snapshot: str = "shared"
     tail: bool = False
     replayable: bool = True
+    casts: bool = True
 
 
 class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,7 +107,7 @@ class CopyFlags:
             "on_unrepresentable": _policies(self.on_unrepresentable),
             "types": _pairs("types", self.types),
             "where": _pairs("where", self.where),
-            "rename": {k: name(v) for k, v in _pairs("rename", self.rename).items()},
+            "rename": {k: _new_name(v) for k, v in _pairs("rename", self.rename).items()},
         }
 
 
@@ -283,6 +283,11 @@ def name(text: str) -> Name:
         f"{text!r} is not a name",
         hint='write schema.table; a part that holds a dot or a quote in "double quotes"',
     )
+
+
+def _new_name(text: str) -> Name:
+    parts = name(text)
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _pattern(text: str) -> Name:

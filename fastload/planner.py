@@ -209,7 +209,8 @@ def _plan_table(
         )
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
-    fits = [_fit(target, c, t, dialect, here, table) for c, t in pairs]
+    casts = source.capabilities.casts
+    fits = [_fit(target, c, t, dialect, here, table, casts) for c, t in pairs]
     route, wire, why = _route(here, fits, columns, source, target, options)
     return TablePlan(
         source=here,
@@ -288,10 +289,18 @@ def _key(table: Table, column: Column) -> str:
 
 
 def _fit(
-    target: Target, source: Column, column: Column, dialect: str, here: Table, table: Table
+    target: Target,
+    source: Column,
+    column: Column,
+    dialect: str,
+    here: Table,
+    table: Table,
+    casts: bool,
 ) -> Fit:
     fit = target.fit(source, column, dialect)
-    remedy = f"types={{{_key(here, source)}: {column.type!r}}} casts it on the source"
+    remedy = "cast the column first"
+    if casts:
+        remedy = f"types={{{_key(here, source)}: {column.type!r}}} casts it on the source"
     if not fit.possible:
         raise SchemaMismatch(
             f"column {source.name}: {fit.reason}",
@@ -306,7 +315,7 @@ def _fit(
             side="target",
             table=str(table.name),
             column=column.name,
-            hint=f"widen the target's column, or accept it: {remedy}",
+            hint=f"widen the target's column; or, to accept that, {remedy}",
         )
     return fit
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from fastload.model import NotCarried, Plan, Position, TablePlan
+from fastload.model import NotCarried, Plan, Position, Step, TablePlan
 
 PHASES = ("planning", "copying", "steps", "done")
 
@@ -49,6 +50,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     def fraction(self) -> float | None:
         """Share of the estimated bytes that is copied, at most 1; None without an estimate."""
         return min(1.0, self.bytes / self.bytes_estimated) if self.bytes_estimated else None
+
+    def __str__(self) -> str:
+        return progress_line(self)
 
 
 class TableResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,9 +157,13 @@ def describe(plan: Plan) -> str:
         lines += _table_lines(table)
     lines += _listed("values may lose", plan.losses)
     lines += _listed("not carried", plan.not_carried)
-    lines += _listed("before the rows", [s.title for s in plan.before])
-    lines += _listed("after the rows", [s.title for s in plan.after])
+    lines += _listed("before the rows", _statements(plan.before))
+    lines += _listed("after the rows", _statements(plan.after))
     return "\n".join(lines)
+
+
+def _statements(steps: Sequence[Step]) -> list[str]:
+    return [f"{' '.join(text.split())};" for step in steps for text in step.statements]
 
 
 def progress_line(progress: Progress) -> str:

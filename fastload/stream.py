@@ -34,7 +34,7 @@ _CUT = Cut(visible="stream")
 class StreamSource:
     """One table that a stream brings; the stream is gone once it was read."""
 
-    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=False)
+    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=False, casts=False)
 
     def __init__(self, data: Any, name: QualifiedName) -> None:
         self._reader = _open(data)

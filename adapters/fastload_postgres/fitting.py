@@ -8,6 +8,7 @@ import msgspec
 
 from fastload.errors import UnsupportedType
 from fastload.model import Catalog, Column, Fit, NotCarried, Table
+from fastload_postgres.limits import characters
 from fastload_postgres.typemap import Forms, declare
 
 DIALECT = "postgresql"
@@ -128,6 +129,8 @@ def _loss(source: Column, target: Column) -> str | None:
     there, here = _kind(source), _kind(target)
     if (there, here) in _LOSSES:
         return f"{_LOSSES[there, here]} ({source.type} into {target.type})"
+    if characters(target) is not None:
+        return None  # what is too long is refused row by row, see ``limits``
     narrower = _narrower(there, here, _modifier(source), _modifier(target)) or _fewer_parts(
         source.type, target.type
     )

@@ -10,6 +10,7 @@ from fastload.adapter import Reading
 from fastload.errors import ConstraintError, EncodeError, FastloadError, Unrepresentable
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection, translated
+from fastload_postgres.limits import check, limits_of
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.reading import TEXT_WIRE
 
@@ -103,10 +104,12 @@ async def _encoded(
     encoder = CopyEncoder(codecs)
     # A batch without columns has rows that no rebuilt batch would keep.
     canonical = plan(schema, codecs) if codecs else None
+    limits = limits_of(table)
     yield encoder.header()
     async for batch in reading:
         with _located(table, batch):
             made = canonical(batch) if canonical else batch
+            check(made, limits)
         row = 0
         while row < made.num_rows:
             with _located(table, batch):

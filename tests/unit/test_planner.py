@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
+from fastload_postgres.source import PostgresSource
 from fastload_postgres.target import PostgresTarget
 from fastload_postgres.typemap import BINARY, TEXT
 
@@ -24,11 +26,10 @@ from fastload.model import (
     Table,
 )
 from fastload.model import Sequence as SequenceModel
-from fastload.testing.memory import MemoryDatabase
-from fastload.testing.memory.source import MemorySource
+from fastload.stream import StreamSource
 
-SOURCE = MemorySource(MemoryDatabase("source"))
-# Planning needs no session: what it asks of a target is pure.
+# Planning needs no sessions: what it asks of either side is pure.
+SOURCE = PostgresSource(None, "pg:source")  # type: ignore[arg-type]
 TARGET = PostgresTarget(None, "pg:target", 2)  # type: ignore[arg-type]
 ID = Column(name="id", type="bigint", arrow="int64", nullable=False, extra={"encode": "int8"})
 NOTE = Column(name="note", type="text", arrow="string", extra={"encode": "text"})
@@ -51,7 +52,9 @@ def there(*tables: Table, empty: bool = False, obstacles: tuple[str, ...] = ()) 
     )
 
 
-def plan(*tables: Table, existing: Inspection | None = None, **options: Any) -> Plan:
+def plan(
+    *tables: Table, existing: Inspection | None = None, source: Any = SOURCE, **options: Any
+) -> Plan:
     catalog = Catalog(dialect="postgresql", tables=tables or (table(),))
     checked = CopyOptions.make(**options)
     wanted = planner.renamed(TARGET.translate(catalog), checked)
@@ -59,7 +62,7 @@ def plan(*tables: Table, existing: Inspection | None = None, **options: Any) -> 
         catalog,
         wanted,
         existing or Inspection(),
-        source=SOURCE,
+        source=source,
         target=TARGET,
         options=checked,
         run="r",
@@ -68,7 +71,7 @@ def plan(*tables: Table, existing: Inspection | None = None, **options: Any) -> 
 
 def test_a_plan_says_what_it_is_for():
     made = plan(mode="create")
-    assert (made.run, made.source, made.target) == ("r", "memory:source", "pg:target")
+    assert (made.run, made.source, made.target) == ("r", "pg:source", "pg:target")
     assert (made.mode, made.guarantee) == ("create", "L3")
     assert made.options == CopyOptions.make().shape()
 
@@ -221,13 +224,14 @@ def test_sequences_follow_their_renamed_tables():
 
 
 def test_a_lossy_type_names_what_is_lost_and_how_to_accept_it():
-    narrow = table("u", columns=(ID, column("note", "character varying(3)", "text")))
-    existing = there(narrow)
-    with pytest.raises(LossyType, match="spaces after the first 3") as caught:
-        plan(existing=existing, mode="append", rename={"public.t": "u"})
+    exact = table(columns=(ID, column("f", "double precision", "float8")))
+    narrow = table("u", columns=(ID, column("f", "real", "float4")))
+    options: dict[str, Any] = {"mode": "append", "rename": {"public.t": "u"}}
+    with pytest.raises(LossyType, match="digits beyond the seventh") as caught:
+        plan(exact, existing=there(narrow), **options)
     # The keys of `types` are names of the source.
-    assert "types={'public.t.note': 'character varying(3)'}" in caught.value.hint
-    assert (caught.value.table, caught.value.column) == ("public.u", "note")
+    assert "types={'public.t.f': 'real'}" in caught.value.hint
+    assert (caught.value.table, caught.value.column) == ("public.u", "f")
 
 
 def test_hints_write_names_with_dots_as_tuples():
@@ -236,3 +240,11 @@ def test_hints_write_names_with_dots_as_tuples():
     with pytest.raises(SchemaMismatch) as caught:
         plan(dotted, existing=there(narrow), mode="append")
     assert "types={('public', 't', 'a.b'): 'uuid'}" in caught.value.hint
+
+
+def test_a_source_that_casts_nothing_is_told_to_cast_first():
+    stream = StreamSource(pa.table({"id": [1], "note": ["a"]}), NAME)
+    target = table(columns=(column("id", "uuid", "uuid"), NOTE))
+    with pytest.raises(SchemaMismatch) as caught:
+        plan(existing=there(target), mode="append", source=stream)
+    assert caught.value.hint == "cast the column first"

@@ -165,8 +165,8 @@ def test_a_plan_as_text():
             planned("u", target="v", route="arrow", why="asked for", merge_by=("id", "b")),
             not_carried=(NotCarried("view", "public.v", "no views"),),
             losses=("digits",),
-            before=(Step(id="x", title="table public.t", statements=()),),
-            after=(Step(id="y", title="keys of public.t", statements=()),),
+            before=(Step(id="x", title="table", statements=("CREATE TABLE t (\n  a int\n)",)),),
+            after=(Step(id="y", title="keys", statements=("ALTER TABLE t", "ANALYZE t")),),
         )
     )
     assert told == (
@@ -182,9 +182,10 @@ def test_a_plan_as_text():
         "not carried:\n"
         "  view public.v: no views\n"
         "before the rows:\n"
-        "  table public.t\n"
+        "  CREATE TABLE t ( a int );\n"
         "after the rows:\n"
-        "  keys of public.t"
+        "  ALTER TABLE t;\n"
+        "  ANALYZE t;"
     )
 
 

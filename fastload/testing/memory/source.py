@@ -51,7 +51,7 @@ class MemorySnapshot:
 class MemorySource:
     """Reads one database."""
 
-    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
+    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True, casts=False)
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database

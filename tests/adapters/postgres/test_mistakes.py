@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 import traceback
 
 import pytest
 
 import fastload
-from fastload.testing.servers import free_port
+from fastload.testing.servers import PostgresServer, free_port
 
 SECRET = "hunter2secret"
 
 
 async def refused(source: str, target: str, **options: object) -> fastload.FastloadError:
+    began = time.perf_counter()
     with pytest.raises(fastload.FastloadError) as caught:
         await fastload.copy(source, target, **options)
+    # What is promised to users; an answer that was tried again would take longer.
+    assert time.perf_counter() - began < 1
     told = "".join(traceback.format_exception(caught.value))
     assert SECRET not in told
     assert caught.value.hint
@@ -56,3 +62,39 @@ async def test_missing_table(source, target):
     error = await refused(with_password(source.url), target.url, tables=["public.ordres"])
     assert isinstance(error, fastload.TableNotFound)
     assert "public.orders" in error.hint
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    with PostgresServer.start(password="right one") as server:
+        yield server
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+async def test_wrong_password(guarded, target, side):
+    wrong = f"postgresql://postgres:{SECRET}@127.0.0.1:{guarded.port}/postgres"
+    urls = (wrong, target.url) if side == "source" else (target.url, wrong)
+    error = await refused(*urls)
+    assert isinstance(error, fastload.AuthenticationError)
+    assert error.side == side
+    assert f"127.0.0.1:{guarded.port}" in str(error)
+
+
+async def test_right_password(guarded, target):
+    guarded.psql("CREATE TABLE t AS SELECT 1 AS n")
+    result = await fastload.copy(guarded.url, target.url, tables=["public.t"])
+    assert result.rows == 1
+    assert "right" not in str(result.to_dict())
+
+
+def test_missing_driver(target):
+    """In a process of its own, whose asyncpg cannot be imported."""
+    script = (
+        "import sys, asyncio; sys.modules['asyncpg'] = None; import fastload\n"
+        f"asyncio.run(fastload.copy('postgresql://u:{SECRET}@h/d', '{target.url}'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "pip install 'fastload[postgres]'" in done.stderr
+    assert SECRET not in done.stderr

@@ -1,0 +1,149 @@
+"""The kernels alone: ``python -m pytest --benchmark-only benchmarks/kernels.py``.
+
+Columns are made in memory, encoded, and decoded again; no server takes part. Per type and
+direction: ns per value, and GB/s of COPY's bytes. The two rows of the load benchmark, narrow and
+lineitem, have a limit per row.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fastload_postgres.copy_decode import CopyDecoder
+from fastload_postgres.copy_encode import CopyEncoder
+
+from fastload.typemap import parse
+
+ROWS = 100_000
+_DAY = datetime.date(2024, 1, 1)
+_WORDS = ["ordinary", "pending foxes", "sleep blithely above", "the", "carefully final deposits"]
+
+
+def _numbers(bits: int) -> Callable[[int], int]:
+    return lambda i: i * 2654435761 % (1 << bits - 1)
+
+
+def _cents(i: int) -> decimal.Decimal:
+    return decimal.Decimal(i * 7919 % 10**9).scaleb(-2)
+
+
+def _days(i: int) -> datetime.date:
+    return _DAY + datetime.timedelta(i % 2500)
+
+
+def _word(i: int) -> str:
+    return _WORDS[i % len(_WORDS)]
+
+
+# Name: Arrow's type, the decoder's and the encoder's codec, and the value of a row.
+TYPES: dict[str, tuple[str, str, str, Callable[[int], Any]]] = {
+    "bool": ("bool", "bool", "bool", lambda i: i % 3 == 0),
+    "int2": ("int16", "int2", "int2", _numbers(16)),
+    "int4": ("int32", "int4", "int4", _numbers(32)),
+    "int8": ("int64", "int8", "int8", _numbers(64)),
+    "oid": ("uint32", "oid", "oid", _numbers(32)),
+    "float4": ("float", "float4", "float4", float),
+    "float8": ("double", "float8", "float8", float),
+    "numeric(15,2)": ("decimal128(15, 2)", "numeric:15,2", "numeric", _cents),
+    "numeric": ("opaque[numeric, PostgreSQL, string]", "numeric_text", "numeric_text",
+                lambda i: str(_cents(i))),
+    "text": ("string", "text", "text", _word),
+    "bytea": ("binary", "bytea", "bytea", lambda i: _word(i).encode()),
+    "uuid": ("arrow.uuid", "uuid", "uuid", lambda i: uuid.UUID(int=i * 2**64 + i).bytes),
+    "json": ("arrow.json", "json", "json", lambda i: f'{{"n": {i}, "word": "{_word(i)}"}}'),
+    "jsonb": ("arrow.json", "jsonb", "jsonb", lambda i: f'{{"n": {i}, "word": "{_word(i)}"}}'),
+    "date": ("date32[day]", "date", "date", _days),
+    "time": ("time64[us]", "time", "time", lambda i: i * 1000),
+    "timestamp": ("timestamp[us]", "timestamp", "timestamp", lambda i: i * 10**9),
+    "timestamptz": ("timestamp[us, tz=UTC]", "timestamptz", "timestamptz", lambda i: i * 10**9),
+    "interval": ("month_day_nano_interval", "interval", "interval", lambda i: (i, 3, i * 1000)),
+    "enum": ("string", "enum", "enum", lambda i: _WORDS[i % 2]),
+    "int4[]": ("list<int32>", "int4[]", "int4[]:23", lambda i: [i, None, 7]),
+    "text[]": ("list<string>", "text[]", "text[]:25", lambda i: [_word(i), "x"]),
+}  # fmt: skip
+NARROW = ("int8", "int4", "numeric(15,2)", "text", "timestamptz")
+LINEITEM = ("int8", *["int4"] * 3, *["numeric(15,2)"] * 4, *["text"] * 2, *["date"] * 3,
+            *["text"] * 3)  # fmt: skip
+ROW_SHAPES = {"narrow": (NARROW, 60, 80), "lineitem": (LINEITEM, 200, 250)}
+
+
+def _column(name: str) -> pa.Array:
+    arrow, _, _, value = TYPES[name]
+    type_ = parse(arrow)
+    storage = type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+    return pa.array([value(i) for i in range(ROWS)], storage)
+
+
+def _encoder(names: tuple[str, ...]) -> CopyEncoder:
+    return CopyEncoder([(f"c{i}", TYPES[name][2]) for i, name in enumerate(names)])
+
+
+def _batch(names: tuple[str, ...]) -> pa.RecordBatch:
+    made = {name: _column(name) for name in set(names)}
+    return pa.record_batch({f"c{i}": made[name] for i, name in enumerate(names)})
+
+
+def _encoded(names: tuple[str, ...], batch: pa.RecordBatch) -> list[bytes]:
+    encoder, pieces, row = _encoder(names), [], 0
+    while row < batch.num_rows:
+        piece, row = encoder.encode(batch, row, 1 << 20)
+        pieces.append(piece)
+    return pieces
+
+
+def _decoded(names: tuple[str, ...], pieces: list[bytes]) -> int:
+    decoder = CopyDecoder([(f"c{i}", TYPES[name][1]) for i, name in enumerate(names)])
+    rows = 0
+    for piece in pieces:
+        decoder.feed(piece)
+        while decoder.full:
+            rows += decoder.take().num_rows
+            decoder.feed(b"")
+    return rows + decoder.take().num_rows
+
+
+def _tell(benchmark: Any, values: int, size_bytes: int) -> float:
+    """Note the median per value, and return it in nanoseconds."""
+    seconds = float(np.median(benchmark.stats.stats.data))
+    nanoseconds = 1e9 * seconds / values
+    benchmark.extra_info["ns"] = round(nanoseconds, 2)
+    benchmark.extra_info["GB/s"] = round(size_bytes / seconds / 1e9, 3)
+    print(f"\n{benchmark.name}: {nanoseconds:.1f} ns, {size_bytes / seconds / 1e9:.2f} GB/s")
+    return nanoseconds
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_encode_value(benchmark: Any, name: str) -> None:
+    batch = _batch((name,))
+    pieces = benchmark(_encoded, (name,), batch)
+    _tell(benchmark, ROWS, sum(map(len, pieces)))
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_decode_value(benchmark: Any, name: str) -> None:
+    pieces = [_encoder((name,)).header(), *_encoded((name,), _batch((name,)))]
+    assert benchmark(_decoded, (name,), pieces) == ROWS
+    _tell(benchmark, ROWS, sum(map(len, pieces)))
+
+
+@pytest.mark.parametrize("shape", ROW_SHAPES)
+def test_encode_row(benchmark: Any, shape: str) -> None:
+    names, _, limit_ns = ROW_SHAPES[shape]
+    batch = _batch(names)
+    pieces = benchmark(_encoded, names, batch)
+    assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns
+
+
+@pytest.mark.parametrize("shape", ROW_SHAPES)
+def test_decode_row(benchmark: Any, shape: str) -> None:
+    names, limit_ns, _ = ROW_SHAPES[shape]
+    pieces = [_encoder(names).header(), *_encoded(names, _batch(names))]
+    assert benchmark(_decoded, names, pieces) == ROWS
+    assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns
