@@ -97,8 +97,10 @@ class Channel(Generic[T]):
         Raises:
             BaseException: What the channel was closed with, once all items are taken.
         """
-        items = await self.get_some(0)
-        return items[0] if items else None
+        await self._filled()
+        item = self._popped() if self._items else None
+        self._notify()
+        return item
 
     async def get_some(self, most_bytes: int) -> list[T]:
         """Wait for an item, and return what is held, up to so many bytes; empty after the last.
@@ -108,6 +110,17 @@ class Channel(Generic[T]):
         Raises:
             BaseException: What the channel was closed with, once all items are taken.
         """
+        await self._filled()
+        items: list[T] = []
+        left_bytes = most_bytes
+        while self._items and (not items or self._items[0][1] <= left_bytes):
+            left_bytes -= self._items[0][1]
+            items.append(self._popped())
+        self._notify()
+        return items
+
+    async def _filled(self) -> None:
+        """Wait until an item is held or none will come; raise what the channel ended with."""
         if not self._items and not self._closed:
             began = time.perf_counter()
             while not self._items and not self._closed:
@@ -115,19 +128,12 @@ class Channel(Generic[T]):
             self._writer_s += time.perf_counter() - began
         if not self._items and self._error is not None:
             raise self._error
-        return self._taken(most_bytes)
 
-    def _taken(self, most_bytes: int) -> list[T]:
-        items: list[T] = []
-        taken_bytes = 0
-        while self._items and (not items or taken_bytes + self._items[0][1] <= most_bytes):
-            item, size_bytes = self._items.popleft()
-            items.append(item)
-            taken_bytes += size_bytes
-        self._held_bytes -= taken_bytes
-        self._passed_bytes += taken_bytes
-        self._notify()
-        return items
+    def _popped(self) -> T:
+        item, size_bytes = self._items.popleft()
+        self._held_bytes -= size_bytes
+        self._passed_bytes += size_bytes
+        return item
 
     def waits(self) -> Waits:
         """Return who has waited how long, in seconds."""

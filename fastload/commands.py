@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from fastload import progress
 from fastload.errors import ConfigError
@@ -142,6 +143,8 @@ async def copy(
     from fastload import api
 
     keywords = flags.keywords()
+    if html and not html.parent.is_dir():
+        raise ConfigError(f"the folder {html.parent} does not exist", hint="make it first")
     with _display(quiet) as show:
         result = await api.copy(source, target, **keywords, progress=show)
     if html:
@@ -175,14 +178,16 @@ async def read(
         Path | None,
         Parameter(name=("--output", "-o"), help="File to write: .parquet, .csv or .arrow."),
     ] = None,
-    rows: Annotated[int, Parameter(help="Rows to show when no file is written.")] = 20,
+    rows: Annotated[
+        int, Parameter(help="Rows to show when no file is written.", validator=Number(gte=0))
+    ] = 20,
     debug: DebugFlag = False,
 ) -> None:
     """Read one table into a file, or show its first rows."""
     from fastload import api, table_files
 
     save = table_files.saver(output) if output else None
-    async with api.read(source, name(table)) as reading:
+    async with api.read(source, _pattern(table)) as reading:
         if save is None:
             print(await table_files.preview(reading, rows))
         else:
@@ -296,9 +301,12 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[Name, str]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError(f"--{option} {text!r} is not written NAME=VALUE")
+            raise ConfigError(
+                f"--{option} {text!r} is not written NAME=VALUE",
+                hint="quote it for the shell as one: 'schema.table=value'",
+            )
         if name(key) in pairs:
-            raise ConfigError(f"--{option} names {key} twice")
+            raise ConfigError(f"--{option} names {key} twice", hint="keep one of them")
         pairs[name(key)] = value
     return pairs
 
@@ -312,7 +320,10 @@ def _word_or_pairs(option: str, given: tuple[str, ...], default: str) -> str | d
 def _policies(given: tuple[str, ...]) -> dict[Name, str]:
     words = [text for text in given if "=" not in text]
     if len(words) > 1:
-        raise ConfigError(f"--on-unrepresentable is given as {' and as '.join(words)}")
+        raise ConfigError(
+            f"--on-unrepresentable is given as {' and as '.join(words)}",
+            hint="keep one of them; others are written COLUMN=WORD",
+        )
     named = _pairs("on-unrepresentable", tuple(text for text in given if "=" in text))
     return {"": words[0] if words else "error", **named}
 

@@ -180,15 +180,21 @@ def _selected(
 ) -> tuple[tuple[str, ...] | None, tuple[QualifiedName, ...]]:
     if tables is None:
         return None, ()
-    given = (tables,) if isinstance(tables, str) else tuple(tables)
+    given = _several("tables", tables)
     if not given:
         raise ConfigError("tables is empty", hint="leave it out to copy every user table")
     names = tuple(qualified_name(t, "tables") for t in given if isinstance(t, tuple))
     return _patterns("tables", (t for t in given if not isinstance(t, tuple))), names
 
 
+def _several(option: str, value: Iterable[Any] | str) -> tuple[Any, ...]:
+    if isinstance(value, Iterable):
+        return (value,) if isinstance(value, str) else tuple(value)
+    raise ConfigError(f"{option}={value!r} is no list of names", hint='such as ["public.*"]')
+
+
 def _patterns(option: str, value: Iterable[Any] | str) -> tuple[str, ...]:
-    patterns = (value,) if isinstance(value, str) else tuple(value)
+    patterns = _several(option, value)
     for pattern in patterns:
         parts = pattern.split(".") if isinstance(pattern, str) else []
         if not 1 <= len(parts) <= 2 or not all(parts):
@@ -213,7 +219,7 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
 def _flag(option: str, value: bool) -> bool:
     if value is True or value is False:
         return value
-    raise ConfigError(f"{option}={value!r} is neither True nor False")
+    raise ConfigError(f"{option}={value!r} is neither True nor False", hint="write one of them")
 
 
 def _lanes(parallel: int | None) -> int:
@@ -273,7 +279,9 @@ def _new_table(schema: str, new: Name) -> TableName:
 def _distinct(what: str, names: list[tuple[str, ...]]) -> None:
     twice = sorted({".".join(name) for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"rename gives two {what} the name {twice[0]}")
+        raise ConfigError(
+            f"rename gives two {what} the name {twice[0]}", hint="give each a name of its own"
+        )
 
 
 def _by_table(option: str, given: Mapping[Name, str]) -> dict[TableName, str]:
@@ -291,13 +299,18 @@ def _by_column(option: str, given: Mapping[Name, str]) -> dict[ColumnName, str]:
 def _mapping(option: str, given: Mapping[Name, Any]) -> Mapping[Name, Any]:
     if isinstance(given, Mapping):
         return given
-    raise ConfigError(f"{option}={given!r} is not a mapping of names to values")
+    raise ConfigError(
+        f"{option}={given!r} is not a mapping of names to values",
+        hint=f"write {option}={{name: value}}",
+    )
 
 
 def _text(option: str, key: Name, value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value
-    raise ConfigError(f"{option}[{key!r}]={value!r} is not text")
+    raise ConfigError(
+        f"{option}[{key!r}]={value!r} is not text", hint="give it as text that is not empty"
+    )
 
 
 def _column(option: str, key: Name) -> ColumnName:

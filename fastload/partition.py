@@ -1,8 +1,9 @@
 """Arithmetic of partitions: how many, and where they meet. Pure; knows no database.
 
-Key ranges are half-open and together cover every key exactly once, whatever the boundaries are:
-the first is unbounded below, the last above, and each begins where the one before ends. Wrong or
-stale boundaries can therefore only make them unequal.
+Key ranges are half-open and together cover every key exactly once, whatever the boundaries are,
+as long as they ascend: the first is unbounded below, the last above, and each begins where the one
+before ends. Wrong or stale boundaries can therefore only make them unequal; those out of order
+would make rows come twice.
 """
 
 from __future__ import annotations

@@ -201,12 +201,13 @@ async def _copy_level(
 
 
 def _begin_meter(meter: Meter, plan: Plan, receipts: Sequence[Receipt]) -> None:
+    # Before the start, since an earlier process has copied them: they are no speed of this one.
+    meter.add(rows=sum(r.rows or 0 for r in receipts), bytes=sum(r.bytes or 0 for r in receipts))
     meter.begin_copying(
         tables=len(plan.tables),
         rows_estimated=sum(t.source.rows for t in plan.tables),
         bytes_estimated=sum(t.source.bytes for t in plan.tables),
     )
-    meter.add(rows=sum(r.rows or 0 for r in receipts), bytes=sum(r.bytes or 0 for r in receipts))
     unfinished = {t.source.name for t in _unfinished(plan, receipts)}
     for table in plan.tables:
         if table.source.name not in unfinished:

@@ -122,6 +122,19 @@ def check_names(catalog: Catalog, options: CopyOptions) -> None:
             _known(option, f"{schema}.{table}", found is not None, [".".join(n) for n in tables])
             names_there = [c.name for c in found.columns] if found else []
             _known(option, f"{schema}.{table}.{column}", column in names_there, names_there)
+    for found in catalog.tables:
+        _check_new_names(found, options.target_columns(found.name))
+
+
+def _check_new_names(table: Table, new: Mapping[str, str]) -> None:
+    names = [new.get(c.name, c.name) for c in table.columns]
+    twice = [n for n in new.values() if names.count(n) > 1]
+    if twice:
+        raise ConfigError(
+            f"rename makes two columns of {table.name} {twice[0]}",
+            table=str(table.name),
+            hint="give each a name of its own",
+        )
 
 
 def known_columns(option: str, table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -187,10 +200,17 @@ def _plan_table(
     table = there.table if there else wanted
     columns = here.data_columns
     names = options.target_columns(here.name) if there else {}
+    if names and options.mode == "create":
+        raise SchemaMismatch(
+            f"the target has {table.name} already, and its columns are to be renamed",
+            side="target",
+            table=str(table.name),
+            hint="mode='append' fills it as it is; or drop it there, and it is made anew",
+        )
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
     casts = source.capabilities.casts
-    fits = [_fit(target, c, t, dialect, table, casts) for c, t in pairs]
+    fits = [_fit(target, c, t, dialect, here, table, casts) for c, t in pairs]
     route, wire, why = _route(here, fits, columns, source, target, options)
     return TablePlan(
         source=here,
@@ -205,7 +225,7 @@ def _plan_table(
         where=options.filter(here.name),
         level=levels.get(table.name, 0),
         restartable=_restartable(there, options.mode),
-        merge_by=_merge_by(table) if options.mode == "upsert" else (),
+        merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
     )
 
 
@@ -213,7 +233,7 @@ def _restartable(there: ExistingTable | None, mode: str) -> bool:
     return there is None or there.empty or mode in ("truncate", "replace")
 
 
-def _merge_by(table: Table) -> tuple[str, ...]:
+def _merge_by(table: Table, fed: set[str]) -> tuple[str, ...]:
     if table.primary_key is None:
         raise SchemaMismatch(
             f"mode='upsert' merges by primary key, and the target's {table.name} has none",
@@ -221,6 +241,15 @@ def _merge_by(table: Table) -> tuple[str, ...]:
             table=str(table.name),
             hint="add a primary key on the target, or use mode='append'",
         )
+    for column in table.primary_key.columns:
+        if column not in fed:
+            raise SchemaMismatch(
+                f"mode='upsert' merges by primary key, and the source has no column {column}",
+                side="target",
+                table=str(table.name),
+                column=column,
+                hint="rename a source column to it, or use mode='append'",
+            )
     return table.primary_key.columns
 
 
@@ -229,7 +258,7 @@ def _counterpart(column: Column, name: str, here: Table, table: Table) -> Column
         return table.column(name)
     except KeyError:
         near = difflib.get_close_matches(name, [c.name for c in table.columns], 1)
-        guess = f"rename={{'{here.name}.{column.name}': '{near[0]}'}}, or " if near else ""
+        guess = f"rename={{{_key(here, column)}: {near[0]!r}}}, or " if near else ""
         raise SchemaMismatch(
             f"the target's {table.name} has no column {name}",
             side="target",
@@ -253,13 +282,25 @@ def _check_unfed(table: Table, fed: set[str]) -> None:
             )
 
 
+def _key(table: Table, column: Column) -> str:
+    """Return the column's key of ``types`` and ``rename``: a tuple where a name has a dot."""
+    parts = (table.name.schema, table.name.name, column.name)
+    return repr(parts if any("." in p for p in parts) else ".".join(parts))
+
+
 def _fit(
-    target: Target, source: Column, column: Column, dialect: str, table: Table, casts: bool
+    target: Target,
+    source: Column,
+    column: Column,
+    dialect: str,
+    here: Table,
+    table: Table,
+    casts: bool,
 ) -> Fit:
     fit = target.fit(source, column, dialect)
     remedy = "cast the column first"
     if casts:
-        remedy = f"types={{'{table.name}.{source.name}': '{column.type}'}} casts it on the source"
+        remedy = f"types={{{_key(here, source)}: {column.type!r}}} casts it on the source"
     if not fit.possible:
         raise SchemaMismatch(
             f"column {source.name}: {fit.reason}",
@@ -314,7 +355,7 @@ def _check_arrow(here: Table, fits: list[Fit], columns: tuple[Column, ...]) -> N
                 table=str(here.name),
                 column=column.name,
                 hint="route='auto' may send the table's bytes undecoded; or copy the column as "
-                f"text: types={{'{here.name}.{column.name}': 'text'}}",
+                f"text: types={{{_key(here, column)}: 'text'}}",
             )
 
 

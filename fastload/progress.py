@@ -84,7 +84,8 @@ class Meter:
         """Return what there is to tell now; rates are of the last ten seconds."""
         now = self._sample()
         self._samples.append(now)
-        while now[0] - self._samples[0][0] > RATE_WINDOW_S:
+        # The last sample before the window stays: it may be the only one to compare with.
+        while len(self._samples) > 2 and now[0] - self._samples[1][0] >= RATE_WINDOW_S:
             self._samples.popleft()
         span_s = now[0] - self._samples[0][0]
         rows, bytes_, reader_s, writer_s = self._since(self._samples[0], now)
@@ -188,7 +189,8 @@ def _terminal_lines(progress: Progress) -> Any:
 
     share = 1.0 if progress.phase in ("steps", "done") else progress.fraction or 0.0
     bar = ProgressBar(total=1.0, completed=share, width=48)
-    lines: list[Any] = [bar, Text(progress_line(progress))]
+    # A bar does not end its line.
+    lines: list[Any] = [bar, Text(f"\n{progress_line(progress)}")]
     if progress.current:
         named = ", ".join(progress.current[:4])
         more = f" and {len(progress.current) - 4} more" if len(progress.current) > 4 else ""

@@ -219,11 +219,13 @@ def count(number: int, noun: str) -> str:
 
 def size(size_bytes: float) -> str:
     """Return a size as ``1.2 MB``, in powers of ten as rates are."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+    if size_bytes < 999.5:
+        return f"{size_bytes:.0f} B"
+    for unit in ("kB", "MB", "GB"):
         size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"
+        if size_bytes < 999.95:
+            return f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1000:.1f} TB"
 
 
 def duration(seconds: float) -> str:

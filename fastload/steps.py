@@ -74,12 +74,12 @@ def ways_to_end(steps: Collection[Step]) -> dict[str, int]:
     ways = {s.id: s.weight for s in steps}
     followers = dict.fromkeys(by_id, 0)
     for step in steps:
-        for need in step.needs:
+        for need in by_id.keys() & step.needs:
             followers[need] += 1
     last = [s for s in steps if not followers[s.id]]
     while last:
         step = last.pop()
-        for need in step.needs:
+        for need in by_id.keys() & step.needs:
             ways[need] = max(ways[need], by_id[need].weight + ways[step.id])
             followers[need] -= 1
             if not followers[need]:

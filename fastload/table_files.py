@@ -26,6 +26,7 @@ _SUFFIXES = {
     ".ipc": "arrow",
 }
 _CELL_WIDTH = 32
+_UUID_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 
 
 def form_of(file: Path) -> str:
@@ -45,7 +46,7 @@ def saver(file: Path) -> Save:
     """
     form = form_of(file)
     if not file.parent.is_dir():
-        raise ConfigError(f"the folder {file.parent} does not exist")
+        raise ConfigError(f"the folder {file.parent} does not exist", hint="make it first")
 
     async def save(reading: Reading) -> int:
         partial = file.with_name(f".{file.name}.{os.getpid()}.part")
@@ -79,7 +80,7 @@ def opened(file: Path) -> Iterator[pa.RecordBatchReader]:
         with file.open("rb") as raw:
             yield _stream(form, raw)
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {file}") from None
+        raise ConfigError(f"there is no file {file}", hint="check the path") from None
     except pa.ArrowInvalid as error:
         raise ConfigError(f"{file} cannot be read as {form}: {error}") from error
 
@@ -91,9 +92,7 @@ def _stream(form: str, raw: Any) -> pa.RecordBatchReader:
         parquet = pq.ParquetFile(raw)
         return pa.RecordBatchReader.from_batches(parquet.schema_arrow, parquet.iter_batches())
     if form == "csv":
-        import pyarrow.csv
-
-        return pyarrow.csv.open_csv(raw)
+        return _csv_stream(raw)
     with suppress(pa.ArrowInvalid):
         source = pa.ipc.open_file(raw)
         batches = (source.get_batch(i) for i in range(source.num_record_batches))
@@ -102,15 +101,42 @@ def _stream(form: str, raw: Any) -> pa.RecordBatchReader:
     return pa.ipc.open_stream(raw)
 
 
+def _csv_stream(raw: Any) -> pa.RecordBatchReader:
+    """Open a CSV file in which nothing is NULL and "" is an empty text, as ``saver`` writes."""
+    from pyarrow import csv
+
+    # In a file of one column an empty line is a row; elsewhere it is nothing.
+    names = csv.open_csv(raw).schema.names
+    raw.seek(0)
+    return csv.open_csv(
+        raw,
+        parse_options=csv.ParseOptions(ignore_empty_lines=len(names) > 1, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )
+
+
 async def _written(file: Path, form: str, reading: Reading) -> int:
     assert isinstance(reading.schema, pa.Schema)
     schema = _plain_schema(reading.schema) if form == "csv" else reading.schema
     rows = 0
-    with _writer(file, form, schema) as writer:
+    with _explained(form), _writer(file, form, schema) as writer:
         async for batch in reading:
             writer.write_batch(_plain_batch(batch, schema) if form == "csv" else batch)
             rows += batch.num_rows
     return rows
+
+
+@contextmanager
+def _explained(form: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        other = ".arrow" if form == "parquet" else ".parquet or .arrow"
+        raise ConfigError(
+            f"{form} cannot hold every column: {error}", hint=f"write {other}"
+        ) from error
 
 
 def _writer(file: Path, form: str, schema: pa.Schema) -> Any:
@@ -122,12 +148,7 @@ def _writer(file: Path, form: str, schema: pa.Schema) -> Any:
         return pa.ipc.new_file(file, schema)
     import pyarrow.csv
 
-    try:
-        return pyarrow.csv.CSVWriter(file, schema)
-    except pa.ArrowInvalid as error:
-        raise ConfigError(
-            f"CSV cannot hold every column: {error}", hint="write .parquet or .arrow"
-        ) from error
+    return pyarrow.csv.CSVWriter(file, schema)
 
 
 def _plain_schema(schema: pa.Schema) -> pa.Schema:
@@ -135,12 +156,33 @@ def _plain_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def _plain_type(type_: pa.DataType) -> pa.DataType:
+    if isinstance(type_, pa.UuidType):
+        return pa.string()
     return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
 
 
 def _plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays([_plain(c) for c in batch.columns], schema=schema)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if isinstance(column.type, pa.UuidType):
+        return _uuids_as_text(column.storage)
+    return column.storage if isinstance(column, pa.ExtensionArray) else column
+
+
+def _uuids_as_text(values: pa.Array) -> pa.Array:
+    """Return 16-byte values as 8-4-4-4-12 hexadecimal digits, for all rows at once."""
+    import pyarrow.compute as pc
+
+    data = values.buffers()[1]
+    start, size = values.offset * 16, len(values) * 16
+    digits = pa.py_buffer(data.slice(start, size).to_pybytes().hex().encode() if data else b"")
+    offsets = pa.array(range(0, 32 * len(values) + 1, 32), pa.int64()).buffers()[1]
+    text = pa.LargeStringArray.from_buffers(len(values), offsets, digits).cast(pa.string())
+    groups = [pc.utf8_slice_codeunits(text, *cut) for cut in _UUID_GROUPS]
+    joined = pc.binary_join_element_wise(*groups, "-")
+    return pc.if_else(values.is_valid(), joined, None)
 
 
 def _as_text(table: pa.Table) -> str:

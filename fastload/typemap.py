@@ -18,10 +18,10 @@ _DECIMAL = re.compile(r"(decimal(?:32|64|128|256))\((\d+), ?(-?\d+)\)")
 _TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=([^\]]+))?\]")
 _TIME = re.compile(r"time(32|64)\[(s|ms|us|ns)\]")
 _DURATION = re.compile(r"duration\[(s|ms|us|ns)\]")
-_OPAQUE = re.compile(r"opaque\[(.+), ([^,]+), ([^,\]]+)\]")
+_OPAQUE = re.compile(r"opaque\[(.+), ([^,]+), ([^,\]]+)\]", re.DOTALL)
 _FIXED = re.compile(r"fixed_size_binary\[(\d+)\]")
-_LIST = re.compile(r"(large_list|list)<(?:item: )?(.+)>")
-_DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
+_LIST = re.compile(r"(large_list|list)<(?:item: )?(.+)>", re.DOTALL)
+_DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>", re.DOTALL)
 _NAMED = {"double": "float64", "float": "float32", "halffloat": "float16"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, unquote
@@ -21,9 +21,10 @@ _ENCODE = "percent-encode / ? # @ % and blanks inside user, password, database a
 _SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_CONTROL = re.compile(r"[\s\x00-\x1f\x7f#]")
-_IN_TEXT = re.compile(r"([A-Za-z][\w+.-]*://)[^\s'\"]*@")
+# Bounds keep the search linear in texts of any length.
+_START = re.compile(r"[A-Za-z][\w+.-]{0,40}://")
 _OPTION_IN_TEXT = re.compile(
-    rf"([?&][^=&\s]*(?:{'|'.join(_SECRET_WORDS)})[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE
+    rf"([?&][^=&\s]{{0,60}}(?:{'|'.join(_SECRET_WORDS)})[^=&\s]{{0,60}}=)[^&\s]+", re.IGNORECASE
 )
 _HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
 
@@ -119,6 +120,14 @@ class Url:
             options=_options(query),
         )
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A view of a dict is not pickled; a Secret refuses by itself.
+        parts = [getattr(self, f.name) for f in fields(self)]
+        return (type(self), (*parts[:-1], dict(self.options)))
+
+    def __deepcopy__(self, memo: object) -> Url:
+        return self
+
     def with_database(self, name: str) -> Url:
         """Return the same URL for another database of the server."""
         return replace(self, database=name)
@@ -142,7 +151,19 @@ class Url:
 
 def redacted(text: str) -> str:
     """Return text that others wrote, without what may be credentials in URLs within it."""
-    return _OPTION_IN_TEXT.sub(r"\1***", _IN_TEXT.sub(r"\1***@", text))
+    lines = [_without_credentials(line) for line in text.split("\n")]
+    return _OPTION_IN_TEXT.sub(r"\1***", "\n".join(lines))
+
+
+def _without_credentials(line: str) -> str:
+    """Hide all from a URL's start to the line's last @.
+
+    A password that was typed as it is may hold anything, even what looks like another URL.
+    """
+    start, end = _START.search(line), line.rfind("@")
+    if start is None or end < start.end():
+        return line
+    return f"{line[: start.end()]}***{line[end:]}"
 
 
 def _wrong(what: str, hint: str = _SHAPE) -> ConfigError:
@@ -220,5 +241,5 @@ def _shown(key: str, value: str) -> str:
 
 def _shown_host(host: str | None) -> str:
     if host and ":" in host:
-        return f"[{host}]"
+        return f"[{quote(host, safe=':')}]"
     return quote(host or "", safe="")

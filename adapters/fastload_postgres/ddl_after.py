@@ -3,12 +3,14 @@
 Indexes are built side by side, also those of one table (CREATE INDEX locks SHARE, which does not
 conflict with itself). What takes stronger locks on a table waits in the graph for what is built
 on it, so that no lane stands in a lock queue. Tables that are done in a blink share a step: a
-step is a transaction with a receipt of its own.
+step is a transaction with a receipt of its own. Its id holds quoted names, as "a.b".c is not
+a."b.c".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 from fastload.model import (
     Catalog,
@@ -101,7 +103,7 @@ def _large(work: Sequence[_Work]) -> Iterator[Step]:
         yield from settled
         builds = [
             Step(
-                id=f"index:{w.name}.{name}",
+                id=f"index:{qualified(w.name)}.{ident(name)}",
                 title=f"index {name} of {w.name}",
                 statements=(statement,),
                 needs=tuple(s.id for s in settled),
@@ -114,7 +116,7 @@ def _large(work: Sequence[_Work]) -> Iterator[Step]:
         built, last = tuple(b.id for b in builds), None
         if constraints := _constraints(w):
             last = Step(
-                id=f"keys:{w.name}",
+                id=f"keys:{qualified(w.name)}",
                 title=f"keys of {w.name}",
                 statements=tuple(constraints),
                 needs=built,
@@ -134,7 +136,7 @@ def _settle(w: _Work) -> Iterator[Step]:
     """
     if w.statistics and (w.keys or w.indexes):
         yield Step(
-            id=f"vacuum:{w.name}",
+            id=f"vacuum:{qualified(w.name)}",
             title=f"visibility and statistics of {w.name}",
             statements=(f"VACUUM (ANALYZE) {qualified(w.name)}",),
             table=w.name,
@@ -160,7 +162,7 @@ def _small(work: Sequence[_Work]) -> Iterator[Step]:
                 statements.append(f"ANALYZE {qualified(w.name)}")
         if statements:
             yield Step(
-                id=f"small:{group[0].name}",
+                id=f"small:{qualified(group[0].name)}",
                 title=f"indexes and keys of {_several(group)}",
                 statements=tuple(statements),
                 weight=sum(w.table.bytes for w in group),
@@ -178,7 +180,7 @@ def _analysing(kept: Sequence[Table]) -> Iterator[Step]:
 
 def _analyse(table: Table, needs: tuple[str, ...]) -> Step:
     return Step(
-        id=f"analyse:{table.name}",
+        id=f"analyse:{qualified(table.name)}",
         title=f"statistics of {table.name}",
         statements=(f"ANALYZE {qualified(table.name)}",),
         needs=needs,
@@ -266,7 +268,7 @@ def _declaring(group: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]
     names = sorted({name for name, _ in pairs} | {f.references for _, f in pairs})
     lock = f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"
     declare = Step(
-        id=f"foreign keys:{group[0].name}",
+        id=f"foreign keys:{qualified(group[0].name)}",
         title=f"declare foreign keys of {_several(group)}",
         statements=(lock, *(_declare(name, f) for name, f in pairs)),
         needs=needs,
@@ -274,7 +276,7 @@ def _declaring(group: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]
     yield declare
     if checks := [s for w in group for s in _validations(w)]:
         yield Step(
-            id=f"validate:{group[0].name}",
+            id=f"validate:{qualified(group[0].name)}",
             title=f"check foreign keys of {_several(group)}",
             statements=tuple(checks),
             needs=(declare.id,),
@@ -334,18 +336,29 @@ def _comments(w: _Work) -> Iterator[str]:
 
 def _renaming(work: Sequence[_Work], renames: Renames, needs: list[str]) -> Iterator[Step]:
     for w in work:
+        alter = f"ALTER TABLE {qualified(w.name)} RENAME COLUMN"
         statements = [
-            f"ALTER TABLE {qualified(w.name)} RENAME COLUMN {ident(old)} TO {ident(new)}"
-            for old, new in renames.get(w.name, {}).items()
+            f"{alter} {ident(old)} TO {ident(new)}"
+            for old, new in _renames(w.table, renames.get(w.name, {}))
         ]
         if w.is_new and statements:
             yield Step(
-                id=f"rename:{w.name}",
+                id=f"rename:{qualified(w.name)}",
                 title=f"column names of {w.name}",
                 statements=tuple(statements),
                 needs=tuple(needs),
                 table=w.name,
             )
+
+
+def _renames(table: Table, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield renames in an order that works, where names pass from one column to another too."""
+    there = {c.name for c in table.columns}
+    changed = {old: new for old, new in names.items() if old != new}
+    free = (name for i in count() if (name := f"fastload_{i}") not in there)
+    waiting = {old: next(free) for old, new in changed.items() if new in there}
+    yield from waiting.items()
+    yield from ((waiting.get(old, old), new) for old, new in changed.items())
 
 
 def _has_key(present: Table | None, key: Key) -> bool:

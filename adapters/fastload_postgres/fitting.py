@@ -14,6 +14,7 @@ from fastload_postgres.typemap import Forms, declare
 DIALECT = "postgresql"
 _ARRAY = re.compile(r"\[\](?::\d+)?$")
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(-?\d+))?\)")
+_INTERVAL = re.compile(r"interval ((?:year|month|day|hour|minute|second)(?: to [a-z]+)?)")
 _INTEGERS = ("int2", "int4", "int8", "oid")
 _WORDS = ("text", "enum", "uuid", "json", "jsonb")
 # Codecs of a source column -> codecs of target columns that take its native form. What may be
@@ -116,21 +117,39 @@ def _takes_native(source: Column, target: Column) -> bool:
 
 def _takes_exact(source: Column, target: Column) -> bool:
     there, here = source.extra.get("decode_exact"), target.extra.get("encode_exact")
+    # A numeric without precision has no other form than its text.
+    if there == "numeric_text":
+        return there in (here, target.extra.get("encode"))
     if there is None or here is None:
         return False
-    if there == here == "numeric_text":
-        return True
     return there.startswith("raw:") and here == "raw" and source.extra["oid"] == target.extra["oid"]
 
 
 def _loss(source: Column, target: Column) -> str | None:
-    there, here = (_ARRAY.sub("", c.extra.get("encode") or "") for c in (source, target))
+    there, here = _kind(source), _kind(target)
     if (there, here) in _LOSSES:
         return f"{_LOSSES[there, here]} ({source.type} into {target.type})"
     if characters(target) is not None:
         return None  # what is too long is refused row by row, see ``limits``
-    narrower = _narrower(there, here, _modifier(source), _modifier(target))
+    narrower = _narrower(there, here, _modifier(source), _modifier(target)) or _fewer_parts(
+        source.type, target.type
+    )
     return f"{narrower} ({source.type} into {target.type})" if narrower else None
+
+
+def _kind(column: Column) -> str:
+    """Return the codec without its array part; a type that has only an exact form by its name."""
+    if column.type.startswith("time") and "with time zone" in column.type:
+        return "timestamptz" if column.type.startswith("timestamp") else "timetz"
+    return _ARRAY.sub("", column.extra.get("encode") or "")
+
+
+def _fewer_parts(source: str, target: str) -> str | None:
+    """Say that an interval's target has only some of its parts, such as ``interval year``."""
+    kept = _INTERVAL.match(target)
+    if kept is None or ((had := _INTERVAL.match(source)) and had[1] == kept[1]):
+        return None
+    return f"all but the {kept[1]} of intervals"
 
 
 def _narrower(
@@ -142,7 +161,7 @@ def _narrower(
     if here.startswith("numeric"):
         scale = 0 if there in _INTEGERS else source[1] if source else None
         return "digits after the point" if scale is None or scale > target[1] else None
-    if here in ("time", "timestamp", "timestamptz", "interval"):
+    if here in ("time", "timetz", "timestamp", "timestamptz", "interval"):
         digits = source[0] if source else 6
         return "fractions of a second" if digits > target[0] else None
     if here == "text" and (source is None or source[0] > target[0]):

@@ -59,7 +59,8 @@ def _matches(relation: Record, pattern: str) -> bool:
     if not _is_pattern(pattern):
         return False
     text = f"{schema}.{name}" if "." in pattern else name
-    return fnmatch.fnmatchcase(text, pattern)
+    # Only * and ? are wildcards; a bracket is part of a name.
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def _is_pattern(text: str) -> bool:

@@ -61,7 +61,8 @@ async def _element_oids(connection: Connection, name: QualifiedName) -> dict[str
 def _codec(table: TablePlan, column: str, element_oid: str | None) -> str:
     source = table.columns[table.target_columns.index(column)]
     extra = table.target.column(column).extra
-    codec = extra["encode_exact" if source in table.exact else "encode"]
+    exact = extra.get("encode_exact") if source in table.exact else None
+    codec = exact or extra["encode"]
     if "[]:" in codec and element_oid:
         return f"{codec.split('[]:')[0]}[]:{element_oid}"
     return codec

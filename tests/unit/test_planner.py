@@ -1,16 +1,19 @@
-"""Plans: routes and why, what stands in the way, and names that are checked."""
+"""The planner: routes and why, what modes ask for, and every mistake it stops; no server."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import pyarrow as pa
 import pytest
-from fastload_postgres.fitting import DIALECT
+from fastload_postgres.source import PostgresSource
 from fastload_postgres.target import PostgresTarget
 from fastload_postgres.typemap import BINARY, TEXT
 
-from fastload import errors, planner, resume
-from fastload.adapter import SourceCapabilities
+from fastload import planner
 from fastload.config import CopyOptions
+from fastload.errors import ConfigError, LossyType, SchemaMismatch, TargetNotEmpty
 from fastload.model import (
     Catalog,
     Column,
@@ -18,199 +21,230 @@ from fastload.model import (
     ForeignKey,
     Inspection,
     Key,
-    Partition,
     Plan,
     QualifiedName,
-    Receipt,
-    StoredRun,
     Table,
 )
-from fastload.report import describe
+from fastload.model import Sequence as SequenceModel
+from fastload.stream import StreamSource
 
-replace = msgspec.structs.replace
-T, U = QualifiedName("public", "t"), QualifiedName("public", "u")
-
-
-class Source:
-    """What a plan asks of a source."""
-
-    identity = "source"
-    capabilities = SourceCapabilities()
-
-
-def column(name, type_="integer", arrow="int32", codec="int4", **more):
-    extra = {"encode": codec, "decode": codec, "wires": f"{BINARY} {TEXT}"}
-    return Column(name=name, type=type_, arrow=arrow, extra=extra, **more)
+# Planning needs no sessions: what it asks of either side is pure.
+SOURCE = PostgresSource(None, "pg:source")  # type: ignore[arg-type]
+TARGET = PostgresTarget(None, "pg:target", 2)  # type: ignore[arg-type]
+ID = Column(name="id", type="bigint", arrow="int64", nullable=False, extra={"encode": "int8"})
+NOTE = Column(name="note", type="text", arrow="string", extra={"encode": "text"})
+KEY = Key(name="t_pkey", columns=("id",), primary=True)
+NAME = QualifiedName("public", "t")
 
 
-def table(name=T, *columns, **more):
-    columns = columns or (column("id", nullable=False), column("v", "text", "string", "text"))
-    return Table(name=name, columns=columns, wires=(BINARY, TEXT), rows=1000, bytes=1 << 20, **more)
+def table(name: str = "t", **facts: Any) -> Table:
+    given: dict[str, Any] = {"columns": (ID, NOTE), "keys": (KEY,), "wires": (BINARY, TEXT)}
+    return Table(name=QualifiedName("public", name), **{**given, **facts})
 
 
-def keyed(name=T, *columns, **more):
-    return table(name, *columns, keys=(Key(name="k", columns=("id",), primary=True),), **more)
+def column(name: str, type_: str, codec: str, **facts: Any) -> Column:
+    return Column(name=name, type=type_, arrow="int32", extra={"encode": codec}, **facts)
 
 
-def planned(*tables, existing=(), **options):
-    catalog = Catalog(dialect=DIALECT, tables=tables or (keyed(),), schemas=("public",))
-    chosen = CopyOptions.make(**options)
-    target = PostgresTarget(None, "target", 1)
+def there(*tables: Table, empty: bool = False, obstacles: tuple[str, ...] = ()) -> Inspection:
+    return Inspection(
+        tables=tuple(ExistingTable(table=t, empty=empty, obstacles=obstacles) for t in tables)
+    )
+
+
+def plan(
+    *tables: Table, existing: Inspection | None = None, source: Any = SOURCE, **options: Any
+) -> Plan:
+    catalog = Catalog(dialect="postgresql", tables=tables or (table(),))
+    checked = CopyOptions.make(**options)
+    wanted = planner.renamed(TARGET.translate(catalog), checked)
     return planner.make(
         catalog,
-        planner.renamed(target.translate(catalog), chosen),
-        Inspection(tables=tuple(existing)),
-        source=Source(),
-        target=target,
-        options=chosen,
+        wanted,
+        existing or Inspection(),
+        source=source,
+        target=TARGET,
+        options=checked,
         run="r",
     )
 
 
-def there(made=None, *, empty=True, **more):
-    return ExistingTable(table=made or keyed(), empty=empty, **more)
+def test_a_plan_says_what_it_is_for():
+    made = plan(mode="create")
+    assert (made.run, made.source, made.target) == ("r", "pg:source", "pg:target")
+    assert (made.mode, made.guarantee) == ("create", "L3")
+    assert made.options == CopyOptions.make().shape()
 
 
-def test_the_wire_is_taken_where_types_are_equal():
-    (one,) = planned().tables
-    assert (one.route, one.wire) == ("wire", BINARY)
-    assert "all types are equal" in one.why
+def test_a_plan_is_plain_data():
+    made = plan(table(foreign_keys=(refers("self", "t"),)), where={"public.t": "id > 1"})
+    assert msgspec.json.decode(msgspec.json.encode(made), type=Plan) == made
 
 
-def test_text_is_the_wire_where_binary_means_something_else():
-    made = replace(keyed(), wires=(TEXT,))
-    assert planned(made).tables[0].wire == TEXT
+@pytest.mark.parametrize(
+    ("facts", "options", "route", "wire", "why"),
+    [
+        ({}, {}, "wire", BINARY, "all types are equal"),
+        ({"wires": (TEXT,)}, {}, "wire", TEXT, TEXT),
+        ({}, {"route": "wire"}, "wire", BINARY, "all types are equal"),
+        ({}, {"route": "arrow"}, "arrow", None, "asked for"),
+        ({"wires": ()}, {}, "arrow", None, "no wire format in common"),
+        ({"wires": ("other",)}, {}, "arrow", None, "no wire format in common"),
+    ],
+)
+def test_routes(facts, options, route, wire, why):
+    made = plan(table(**facts), **options).tables[0]
+    assert (made.route, made.wire) == (route, wire)
+    assert why in made.why
 
 
-def test_arrow_is_taken_where_types_differ_or_it_is_asked_for():
-    wider = keyed(T, column("id", "bigint", "int64", "int8", nullable=False))
-    narrow = keyed(T, column("id", nullable=False))
-    (one,) = planned(narrow, existing=[there(wider)], mode="append").tables
-    assert (one.route, one.why) == ("arrow", "types differ: id")
-    assert planned(route="arrow").tables[0].route == "arrow"
+def test_a_different_type_on_the_target_takes_the_arrow_route():
+    target = table(columns=(column("id", "numeric", "numeric_text"), NOTE), wires=())
+    made = plan(existing=there(target), mode="append").tables[0]
+    assert (made.route, made.why) == ("arrow", "types differ: id")
+    assert made.target.columns[0].type == "numeric"
 
 
-def test_a_wire_that_is_asked_for_and_impossible_says_why():
-    wider = keyed(T, column("id", "bigint", "int64", "int8", nullable=False))
-    narrow = keyed(T, column("id", nullable=False))
-    with pytest.raises(errors.ConfigError, match="types differ: id"):
-        planned(narrow, existing=[there(wider)], mode="append", route="wire")
+def test_the_wire_route_is_refused_where_types_differ():
+    target = table(columns=(column("id", "integer", "int4"), NOTE))
+    with pytest.raises(ConfigError, match="route='wire' is not possible") as caught:
+        plan(existing=there(target), mode="append", route="wire")
+    assert "types differ: id" in caught.value.message
 
 
-def test_modes_and_what_is_there():
-    with pytest.raises(errors.TargetNotEmpty, match="holds rows"):
-        planned(existing=[there(empty=False)])
-    for mode in ("append", "truncate", "upsert"):
-        with pytest.raises(errors.SchemaMismatch, match="has no public"):
-            planned(mode=mode)
-        assert planned(mode=mode, existing=[there(empty=False)]).tables
-    assert planned(mode="replace", existing=[there(empty=False)]).tables[0].restartable
-    assert planned(existing=[there()]).tables[0].restartable
-    assert not planned(mode="append", existing=[there(empty=False)]).tables[0].restartable
+def test_a_type_without_an_arrow_form_is_refused_on_the_arrow_route():
+    odd = table(columns=(Column(name="p", type="regproc", arrow="opaque[regproc, x, string]"),))
+    assert plan(odd).tables[0].route == "wire"
+    with pytest.raises(SchemaMismatch, match="no way through Arrow") as caught:
+        plan(odd, route="arrow")
+    assert "types={'public.t.p': 'text'}" in caught.value.hint
 
 
-def test_upsert_wants_a_key():
-    with pytest.raises(errors.SchemaMismatch, match="has none"):
-        planned(mode="upsert", existing=[there(table())])
-    assert planned(mode="upsert", existing=[there()]).tables[0].merge_by == ("id",)
+@pytest.mark.parametrize("mode", ["append", "truncate", "upsert"])
+def test_modes_that_need_a_table(mode):
+    with pytest.raises(SchemaMismatch, match=r"the target has no public\.t"):
+        plan(mode=mode)
+    assert plan(existing=there(table()), mode=mode).tables[0].target == table()
 
 
-def test_triggers_stop_the_plan_until_they_are_accepted():
-    guarded = there(obstacles=("trigger audit",))
-    with pytest.raises(errors.SchemaMismatch, match="trigger audit") as caught:
-        planned(existing=[guarded])
+def test_create_refuses_rows_and_names_every_other_mode():
+    with pytest.raises(TargetNotEmpty) as caught:
+        plan(existing=there(table()))
+    assert all(m in caught.value.hint for m in ("append", "truncate", "replace", "upsert"))
+    assert plan(existing=there(table(), empty=True)).tables[0].restartable
+
+
+@pytest.mark.parametrize(
+    ("mode", "empty", "restartable"),
+    [("append", False, False), ("append", True, True), ("truncate", False, True),
+     ("replace", False, True), ("upsert", False, False)],
+)  # fmt: skip
+def test_what_may_be_emptied_to_start_over(mode, empty, restartable):
+    made = plan(existing=there(table(), empty=empty), mode=mode)
+    assert made.tables[0].restartable is restartable
+
+
+@pytest.mark.parametrize("mode", ["create", "append", "truncate", "upsert"])
+def test_what_would_change_rows_on_their_way_stops_the_plan(mode):
+    existing = there(table(), empty=True, obstacles=("trigger audit",))
+    with pytest.raises(SchemaMismatch, match="trigger audit") as caught:
+        plan(existing=existing, mode=mode)
     assert "triggers='fire'" in caught.value.hint
-    assert planned(existing=[guarded], triggers="fire").tables
+    assert plan(existing=existing, mode=mode, triggers="fire")
 
 
-def test_columns_that_do_not_meet():
-    other = keyed(T, column("id", nullable=False), column("vv", "text", "string", "text"))
-    with pytest.raises(errors.SchemaMismatch, match="has no column v") as caught:
-        planned(mode="append", existing=[there(other)])
-    assert "'public.t.v': 'vv'" in caught.value.hint
-    renamed = planned(mode="append", existing=[there(other)], rename={"public.t.v": "vv"})
-    assert renamed.tables[0].target_columns == ("id", "vv")
-    unfed = keyed(T, *keyed().columns, column("must", nullable=False))
-    with pytest.raises(errors.SchemaMismatch, match="column must takes no NULL"):
-        planned(mode="append", existing=[there(unfed)])
+def test_replace_drops_what_is_in_the_way():
+    assert plan(existing=there(table(), obstacles=("trigger audit",)), mode="replace")
 
 
-def test_lossy_pairs_are_refused_with_a_remedy():
-    fine = keyed(T, column("id", nullable=False), column("v", "numeric(9,3)", "x", "numeric"))
-    coarse = keyed(T, column("id", nullable=False), column("v", "numeric(9,2)", "x", "numeric"))
-    with pytest.raises(errors.LossyType, match="digits after the point") as caught:
-        planned(fine, mode="append", existing=[there(coarse)])
-    assert caught.value.column == "v"
-    assert "types={'public.t.v': 'numeric(9,2)'}" in caught.value.hint
+def test_upsert_merges_by_the_targets_primary_key():
+    both = table(keys=(Key(name="k", columns=("id", "note"), primary=True),))
+    made = plan(existing=there(both), mode="upsert").tables[0]
+    assert made.merge_by == ("id", "note")
+    assert plan(existing=there(table()), mode="append").tables[0].merge_by == ()
+
+
+def test_upsert_refuses_a_table_without_a_primary_key():
+    unique = Key(name="u", columns=("id",), primary=False)
+    with pytest.raises(SchemaMismatch, match="has none"):
+        plan(existing=there(table(keys=(unique,))), mode="upsert")
+
+
+def test_upsert_refuses_a_key_that_no_source_column_feeds():
+    number = column("number", "bigint", "int8", nullable=False, identity="always")
+    target = table(
+        columns=(number, ID, NOTE), keys=(Key(name="k", columns=("number",), primary=True),)
+    )
+    with pytest.raises(SchemaMismatch, match="no column number") as caught:
+        plan(existing=there(target), mode="upsert")
+    assert caught.value.column == "number"
+
+
+def refers(name: str, to: str) -> ForeignKey:
+    return ForeignKey(
+        name=name,
+        columns=("id",),
+        references=QualifiedName("public", to),
+        referenced_columns=("id",),
+    )
+
+
+def test_existing_tables_are_filled_after_those_they_refer_to():
+    child = table("child", foreign_keys=(refers("f", "parent"), refers("s", "child")))
+    parent = table("parent", foreign_keys=(refers("g", "top"),))
+    tables = (child, parent, table("top"))
+    made = plan(*tables, existing=there(*tables), mode="append")
+    assert [t.level for t in made.tables] == [2, 1, 0]
+    assert [t.level for t in plan(*tables).tables] == [0, 0, 0]
+
+
+def test_tables_in_a_circle_share_a_level():
+    tables = (
+        table("a", foreign_keys=(refers("f", "b"),)),
+        table("b", foreign_keys=(refers("g", "a"),)),
+    )
+    made = plan(*tables, existing=there(*tables), mode="truncate")
+    assert [t.level for t in made.tables] == [0, 0]
 
 
 def test_generated_columns_are_not_copied():
-    made = keyed(T, column("id", nullable=False), column("twice", generated="id * 2"))
-    assert planned(made).tables[0].columns == ("id",)
+    total = Column(name="total", type="bigint", arrow="int64", generated="id * 2")
+    made = plan(table(columns=(ID, total, NOTE))).tables[0]
+    assert made.columns == made.target_columns == ("id", "note")
 
 
-MISSPELT = [
-    ({"where": {"public.tt": "x"}}, "public.t"),
-    ({"rename": {"public.tt": "x"}}, "public.t"),
-    ({"rename": {"public.t.w": "x"}}, "v"),
-    ({"types": {"public.t.idd": "text"}}, "id"),
-    ({"partition_by": {"public.tt": "id"}}, "public.t"),
-    ({"on_unrepresentable": {"public.t.idd": "null"}}, "id"),
-]
+def test_sequences_follow_their_renamed_tables():
+    owned = SequenceModel(
+        name=QualifiedName("public", "s"), type="bigint", start=1, increment=1, minimum=1,
+        maximum=9, cache=1, cycle=False, owner=(NAME, "id"),
+    )  # fmt: skip
+    catalog = Catalog(dialect="postgresql", tables=(table(),), sequences=(owned,))
+    new = planner.renamed(catalog, CopyOptions.make(rename={"public.t": "shop.u"}))
+    assert new.sequences[0].owner == (QualifiedName("shop", "u"), "id")
 
 
-@pytest.mark.parametrize(("options", "near"), MISSPELT, ids=[str(o) for o, _ in MISSPELT])
-def test_names_in_options_that_mean_nothing_are_refused(options, near):
-    with pytest.raises(errors.ConfigError, match="not among what is read") as caught:
-        planned(**options)
-    assert near in caught.value.hint or "check the name" in caught.value.hint
+def test_a_lossy_type_names_what_is_lost_and_how_to_accept_it():
+    exact = table(columns=(ID, column("f", "double precision", "float8")))
+    narrow = table("u", columns=(ID, column("f", "real", "float4")))
+    options: dict[str, Any] = {"mode": "append", "rename": {"public.t": "u"}}
+    with pytest.raises(LossyType, match="digits beyond the seventh") as caught:
+        plan(exact, existing=there(narrow), **options)
+    # The keys of `types` are names of the source.
+    assert "types={'public.t.f': 'real'}" in caught.value.hint
+    assert (caught.value.table, caught.value.column) == ("public.u", "f")
 
 
-def test_existing_references_decide_the_order_of_tables():
-    key = ForeignKey(name="f", columns=("id",), references=T, referenced_columns=("id",))
-    child = keyed(U, foreign_keys=(key,))
-    plan = planned(keyed(), child, mode="append", existing=[there(), there(child)])
-    assert [t.level for t in plan.tables] == [0, 1]
+def test_hints_write_names_with_dots_as_tuples():
+    dotted = table(columns=(msgspec.structs.replace(ID, name="a.b"), NOTE))
+    narrow = table(columns=(column("a.b", "uuid", "uuid"), NOTE))
+    with pytest.raises(SchemaMismatch) as caught:
+        plan(dotted, existing=there(narrow), mode="append")
+    assert "types={('public', 't', 'a.b'): 'uuid'}" in caught.value.hint
 
 
-def test_a_plan_is_plain_data_and_can_be_read():
-    plan = planned(where={"public.t": "id > 5"})
-    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
-    told = describe(plan)
-    for words in ("public.t", "wire", "exactly once", "CREATE TABLE", "CREATE UNIQUE INDEX"):
-        assert words in told
-
-
-def stored(plan, rows=5):
-    receipt = Receipt(run="r", epoch=1, table=T, partition=0, rows=rows)
-    parts = (Partition(table=T, index=0), Partition(table=T, index=1))
-    tables = (replace(plan.tables[0], partitions=parts),)
-    return StoredRun(plan=replace(plan, tables=tables), epoch=2, receipts=(receipt,))
-
-
-def check(run, catalog_tables, existing, source="source", **options):
-    catalog = Catalog(dialect=DIALECT, tables=catalog_tables)
-    resume.check(run, catalog, Inspection(tables=existing), CopyOptions.make(**options), source)
-
-
-def test_a_run_goes_on_only_as_it_was_begun():
-    run = stored(planned())
-    full = (there(empty=False),)
-    check(run, (keyed(),), full)
-    differences = {
-        "mode was 'create', and is 'append'": ({"mode": "append"}, (keyed(),), full),
-        "table public.u is new": ({}, (keyed(), keyed(U)), full),
-        "table public.t is gone": ({}, (), full),
-        "column public.t.w was missing, and is integer": (
-            {},
-            (keyed(T, *keyed().columns, column("w")),),
-            full,
-        ),
-        "was emptied after 5 rows": ({}, (keyed(),), (there(),)),
-        "the target's table public.t is gone": ({}, (keyed(),), ()),
-    }
-    for told, (options, tables, existing) in differences.items():
-        with pytest.raises(errors.ResumeRefused, match=told):
-            check(run, tables, existing, **options)
-    with pytest.raises(errors.ResumeRefused, match="the source was source, and is other"):
-        check(run, (keyed(),), full, source="other")
+def test_a_source_that_casts_nothing_is_told_to_cast_first():
+    stream = StreamSource(pa.table({"id": [1], "note": ["a"]}), NAME)
+    target = table(columns=(column("id", "uuid", "uuid"), NOTE))
+    with pytest.raises(SchemaMismatch) as caught:
+        plan(existing=there(target), mode="append", source=stream)
+    assert caught.value.hint == "cast the column first"

@@ -1,147 +1,188 @@
-"""Names in SQL, conditions of partitions, and the order of what is made after the rows."""
+"""What PostgreSQL is told to make before the rows."""
 
 from __future__ import annotations
 
-import pytest
-from fastload_postgres import ddl
-from fastload_postgres.partitions import predicate
-from fastload_postgres.quoting import ident, literal, qualified
-from hypothesis import given
-from hypothesis import strategies as st
+from typing import Any
 
-from fastload.errors import FastloadError
+import pytest
+from fastload_postgres.ddl import render
+
+from fastload.errors import SchemaMismatch, UnsupportedType
 from fastload.model import (
     Catalog,
+    Check,
     Column,
-    ForeignKey,
-    Index,
+    EnumType,
+    ExistingTable,
     Inspection,
-    Key,
-    KeyRange,
-    NullKeys,
-    PhysicalRange,
+    NotCarried,
     QualifiedName,
+    Sequence,
+    Steps,
     Table,
-    Whole,
 )
-from fastload.steps import ways_to_end
 
-HOSTILE = ['"; DROP TABLE x; --', "a\nb", "\\", "'", '""', "%s", "\u202ertl", "\u200b", "ünï", "$1"]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_names_are_one_identifier(name):
-    assert ident(name) == '"' + name.replace('"', '""') + '"'
-    assert qualified(QualifiedName("s", name)) == f'"s".{ident(name)}'
+NAME = QualifiedName("public", "t")
+MOOD = EnumType(name=QualifiedName("public", "mood"), labels=("so-so", "it's"))
 
 
-@pytest.mark.parametrize("name", ["a\0b", "x" * 64, "ü" * 32, ""])
-def test_names_no_server_has_are_refused(name):
-    with pytest.raises(FastloadError):
-        ident(name)
+def column(name: str = "a", type_: str = "integer", **facts: Any) -> Column:
+    return Column(name=name, type=type_, arrow="int32", **facts)
 
 
-@given(st.text(st.characters(exclude_characters="\0", codec="utf-8")))
-def test_literals_end_where_they_should(text):
-    quoted = literal(text).strip()
-    body = quoted.removeprefix("E").removeprefix("'").removesuffix("'")
-    unescaped = body.replace("\\\\", "\\") if quoted.startswith("E") else body
-    assert unescaped.replace("''", "'") == text
+def table(name: QualifiedName = NAME, *columns: Column, **facts: Any) -> Table:
+    return Table(name=name, columns=columns or (column(),), **facts)
 
 
-def column(name, *, nullable=True):
-    return Column(name=name, type="integer", arrow="int32", nullable=nullable)
-
-
-def table(name, *, rows=10**6, keys=True, indexes=(), refers=()):
-    return Table(
-        name=QualifiedName("public", name),
-        columns=(column("id", nullable=False), column("n")),
-        keys=(Key(name=f"{name}_pkey", columns=("id",), primary=True),) if keys else (),
-        indexes=tuple(Index(name=i, unique=False, definition="USING btree (n)") for i in indexes),
-        foreign_keys=tuple(
-            ForeignKey(
-                name=f"{name}_to_{other}",
-                columns=("n",),
-                references=QualifiedName("public", other),
-                referenced_columns=("id",),
-            )
-            for other in refers
-        ),
-        rows=rows,
-        bytes=rows * 100,
+def sequence(name: str = "s", **facts: Any) -> Sequence:
+    given = {"type": "bigint", "start": 1, "increment": 1, "minimum": 1, "maximum": 9}
+    return Sequence(
+        name=QualifiedName("public", name), **{**given, "cache": 1, "cycle": False, **facts}
     )
 
 
-def test_conditions_are_half_open_and_leave_null_keys_out():
-    plain = table("t")
-    assert predicate(plain, Whole()) == ""
-    assert predicate(plain, KeyRange(("id",), ("1",), ("5",))) == "\"id\" >= '1' AND \"id\" < '5'"
-    both = predicate(plain, KeyRange(("id", "n"), None, ("5", "6")))
-    assert both == '("id", "n") < (\'5\', \'6\') AND "n" IS NOT NULL'
-    assert predicate(plain, NullKeys(("n",))) == '("n" IS NULL)'
-    assert predicate(plain, PhysicalRange(3)) == "ctid >= '(3,0)'::tid"
-    assert predicate(plain, PhysicalRange(0, 3)).endswith("ctid < '(3,0)'::tid")
+def there(*tables: Table, **facts: Any) -> Inspection:
+    return Inspection(tables=tuple(ExistingTable(table=t, empty=True) for t in tables), **facts)
 
 
-def after(*tables, mode="create", existing=(), **options):
-    catalog = Catalog(dialect="postgresql", tables=tables)
-    return ddl.render(catalog, existing=Inspection(tables=existing), mode=mode, **options).after
+def rendered(
+    *tables: Table, existing: Inspection | None = None, mode: str = "create", **facts: Any
+) -> Steps:
+    catalog = Catalog(dialect="postgresql", tables=tables or (table(),), **facts)
+    return render(catalog, existing=existing or Inspection(), mode=mode)
 
 
-def order(steps):
-    """Return for each step the ids of all that must be done before it."""
-    direct = {s.id: set(s.needs) for s in steps}
-
-    def before(name):
-        return direct[name].union(*map(before, direct[name]))
-
-    return {name: before(name) for name in direct}
+def before(*tables: Table, **given: Any) -> dict[str, str]:
+    """Return the SQL of each step before the rows, in order."""
+    return {s.id: "; ".join(s.statements) for s in rendered(*tables, **given).before}
 
 
-def test_large_tables_are_vacuumed_built_keyed_and_then_referred_to():
-    steps = after(table("child", indexes=["by_n"], refers=["parent"]), table("parent"))
-    needs = order(steps)
-    assert needs["vacuum:public.child"] == set()
-    assert "vacuum:public.child" in needs["index:public.child.by_n"]
-    assert {"index:public.child.by_n", "index:public.child.child_pkey"} <= needs[
-        "keys:public.child"
+def made(*columns: Column, **facts: Any) -> str:
+    return before(table(NAME, *columns, **facts))["table:public.t"]
+
+
+def test_a_table_and_its_schema():
+    assert before() == {
+        "schema:public": 'CREATE SCHEMA IF NOT EXISTS "public"',
+        "table:public.t": 'CREATE TABLE "public"."t" (\n  "a" integer\n)',
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "sql"),
+    [
+        (column(nullable=False), '"a" integer NOT NULL'),
+        (column(default="now()"), '"a" integer DEFAULT now()'),
+        (column(type_="text", collation='"de_DE"'), '"a" text COLLATE "de_DE"'),
+        (column(identity="always"), '"a" integer GENERATED ALWAYS AS IDENTITY'),
+        (column(identity="by default"), '"a" integer GENERATED BY DEFAULT AS IDENTITY'),
+        (column(generated="b + 1"), '"a" integer GENERATED ALWAYS AS (b + 1) STORED'),
+        (
+            column(generated="b + 1", extra={"generated": "v"}),
+            '"a" integer GENERATED ALWAYS AS (b + 1) VIRTUAL',
+        ),
+        (column('x"; DROP TABLE y; --'), '"x""; DROP TABLE y; --" integer'),
+    ],
+)
+def test_columns(given, sql):
+    assert f"(\n  {sql}\n)" in made(given)
+
+
+def test_checks_are_made_with_the_table_unless_they_are_not_valid():
+    sql = made(
+        checks=(
+            Check(name="c", definition="CHECK (a > 0)"),
+            Check(name="d", definition="CHECK (a > 1) NOT VALID"),
+        )
+    )
+    assert 'CONSTRAINT "c" CHECK (a > 0)' in sql
+    assert '"d"' not in sql
+
+
+def test_facts_of_a_table():
+    sql = made(
+        column(extra={"storage": "e"}),
+        extra={"persistence": "u", "options": "fillfactor=70, autovacuum_enabled=it's"},
+    )
+    assert sql.startswith('CREATE UNLOGGED TABLE "public"."t"')
+    assert "WITH (fillfactor = '70', autovacuum_enabled = 'it''s')" in sql
+    assert 'ALTER COLUMN "a" SET STORAGE EXTERNAL' in sql
+
+
+def test_an_identity_keeps_its_sequence():
+    owned = sequence("t_a_seq", owner=(NAME, "a"), identity=True, start=5)
+    sql = before(table(NAME, column(identity="always")), sequences=(owned,))
+    assert 'IDENTITY (SEQUENCE NAME "public"."t_a_seq" START WITH 5' in sql["table:public.t"]
+    assert not [id for id in sql if id.startswith("sequence")]
+
+
+def test_an_identity_whose_sequence_is_in_another_schema_gets_a_new_name():
+    owned = sequence("t_a_seq", owner=(QualifiedName("shop", "t"), "a"), identity=True)
+    name = QualifiedName("shop", "t")
+    sql = before(table(name, column(identity="always")), sequences=(owned,))["table:shop.t"]
+    assert "SEQUENCE NAME" not in sql
+    assert "IDENTITY (START WITH 1" in sql
+
+
+def test_sequences_come_before_tables_and_then_belong_to_them():
+    free, owned = sequence("free", cycle=True), sequence("owned", owner=(NAME, "a"))
+    sql = before(sequences=(free, owned))
+    assert list(sql) == [
+        "schema:public",
+        "sequence:public.free",
+        "sequence:public.owned",
+        "table:public.t",
+        "owners",
     ]
-    assert {"keys:public.child", "keys:public.parent"} <= needs["foreign keys:public.child"]
-    assert "foreign keys:public.child" in needs["validate:public.child"]
-    (vacuum,) = (s for s in steps if s.id == "vacuum:public.child")
-    assert vacuum.alone
-    assert len(vacuum.statements) == 1
+    assert sql["sequence:public.free"].endswith("MAXVALUE 9 CACHE 1 CYCLE")
+    assert sql["sequence:public.owned"].endswith("CACHE 1 NO CYCLE")
+    assert sql["owners"] == 'ALTER SEQUENCE "public"."owned" OWNED BY "public"."t"."a"'
 
 
-def test_a_foreign_key_does_not_wait_for_other_tables():
-    steps = after(table("child", refers=["parent"]), table("parent"), table("other"))
-    assert not {n for n in order(steps)["validate:public.child"] if "other" in n}
+def test_types_come_before_tables_with_labels_as_they_are():
+    sql = before(enums=(MOOD,))
+    assert sql["enum:public.mood"] == ("CREATE TYPE \"public\".\"mood\" AS ENUM ('so-so', 'it''s')")
+    assert list(sql).index("enum:public.mood") < list(sql).index("table:public.t")
 
 
-def test_tables_that_refer_to_each_other_lock_in_one_order():
-    steps = after(table("a", refers=["b"]), table("b", refers=["a"]))
-    locks = {s.statements[0] for s in steps if s.id.startswith("foreign keys:")}
-    assert locks == {'LOCK TABLE "public"."a", "public"."b" IN SHARE ROW EXCLUSIVE MODE'}
+def test_nothing_is_made_that_is_there():
+    existing = there(table(), enums=(MOOD,), sequences=(QualifiedName("public", "s"),))
+    assert before(existing=existing, enums=(MOOD,), sequences=(sequence(),)) == {}
+    assert before(existing=existing, mode="append", sequences=(sequence("other"),)) == {}
 
 
-def test_small_tables_share_their_steps():
-    steps = after(*(table(f"t{i}", rows=10, refers=["t0"]) for i in range(100)))
-    assert len(steps) < 15
-    statements = [text for s in steps for text in s.statements]
-    assert len([t for t in statements if "VALIDATE" in t]) == 100
-    assert not [t for t in statements if t.startswith(("ANALYZE", "VACUUM"))]
+def test_tables_are_emptied_all_at_once():
+    other = table(QualifiedName("shop", "u"))
+    sql = before(table(), other, existing=there(table(), other), mode="truncate")
+    assert sql == {"truncate": 'TRUNCATE "public"."t", "shop"."u"'}
 
 
-def test_options_leave_work_out():
-    made = table("child", indexes=["by_n"], refers=["child"])
-    assert not [s for s in after(made, indexes=False) if "by_n" in s.id]
-    assert not [s for s in after(made, foreign_keys=False) if "foreign" in s.id]
-    plain = [t for s in after(made, statistics=False) for t in s.statements]
-    assert not [t for t in plain if "ANALYZE" in t]
+def test_tables_are_dropped_all_at_once_and_made_anew():
+    other = table(QualifiedName("shop", "u"))
+    sql = before(table(), other, existing=there(table(), other), mode="replace")
+    assert sql["drop"] == 'DROP TABLE "public"."t", "shop"."u"'
+    assert next(iter(sql)) == "drop"
+    assert {"table:public.t", "table:shop.u"} <= set(sql)
 
 
-def test_the_heaviest_table_is_first():
-    steps = after(table("small", rows=20_000), table("large", indexes=["i"], refers=["small"]))
-    ways = ways_to_end(steps)
-    assert max(ways, key=ways.__getitem__) == "vacuum:public.large"
+def test_a_type_that_the_target_lacks_stops_the_plan():
+    geo = column("place", "geometry", extra={"user_type": "public.geometry"})
+    existing = Inspection(missing_types=("public.geometry",))
+    with pytest.raises(UnsupportedType, match="no type geometry") as caught:
+        rendered(table(NAME, geo), existing=existing)
+    assert "types={'public.t.place': 'text'}" in caught.value.hint
+    assert rendered(table(NAME, geo), existing=there(table(NAME, geo), missing_types=("x",)))
+
+
+def test_an_enum_that_lacks_labels_stops_the_plan():
+    fewer = EnumType(name=MOOD.name, labels=("so-so",))
+    with pytest.raises(SchemaMismatch, match="lacks it's"):
+        rendered(existing=Inspection(enums=(fewer,)), enums=(MOOD,))
+    more = EnumType(name=MOOD.name, labels=("new", "it's", "so-so"))
+    assert rendered(existing=Inspection(enums=(more,)), enums=(MOOD,))
+
+
+def test_what_is_not_kept_is_told():
+    steps = rendered(table(NAME, column(extra={"compression": "l"})))
+    told = NotCarried("compression of column", "public.t.a", "the target's default is used")
+    assert steps.not_carried == (told,)

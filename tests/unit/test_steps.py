@@ -1,10 +1,14 @@
-"""The graph of steps: needs first, heaviest way first, and one error that stops the rest."""
+"""The graph of steps: order, turns, lanes, failures."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import anyio
 import pytest
-from hypothesis import given, settings
+from anyio.lowlevel import checkpoint
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastload.errors import ConnectionLost, ConstraintError, StateError
@@ -13,88 +17,167 @@ from fastload.progress import Meter
 from fastload.steps import run_steps, ways_to_end
 
 
-class Recording:
-    """A target that notes when steps begin and end, and fails at some."""
+class Recorder:
+    """A target that only runs steps: each takes as many turns of the loop as it weighs."""
 
-    def __init__(self, failing=()):
-        self.failing = dict(failing)
-        self.events: list[tuple[str, str]] = []
+    def __init__(self, failures: dict[str, list[Exception]] | None = None) -> None:
+        self.failures = failures or {}
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.most_at_once = 0
 
-    async def run_step(self, step, run, epoch):
-        self.events.append(("begin", step.id))
-        await anyio.lowlevel.checkpoint()
-        if self.failing.get(step.id):
-            raise self.failing[step.id].pop()
-        self.events.append(("end", step.id))
+    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+        assert (run, epoch) == ("r", 3)
+        assert set(step.needs) <= set(self.ended)
+        self.began.append(step.id)
+        self.most_at_once = max(self.most_at_once, len(self.began) - len(self.ended))
+        for _ in range(step.weight):
+            await checkpoint()
+        if self.failures.get(step.id):
+            self.began.remove(step.id)
+            raise self.failures[step.id].pop(0)
+        self.ended.append(step.id)
 
 
-def step(name, *needs, weight=0):
-    return Step(id=name, title=name, statements=(name,), needs=needs, weight=weight)
+def step(id: str, *needs: str, weight: int = 0) -> Step:
+    return Step(id=id, title=id, statements=(), needs=needs, weight=weight)
 
 
-def plan(steps):
-    return Plan(
-        run="r", source="s", target="t", mode="create", guarantee="L3", tables=(), after=steps
+async def run(
+    target: Any, steps: Collection[Step], *, lanes: int, done: Collection[str] = ()
+) -> Meter:
+    meter = Meter()
+    plan = Plan(
+        run="r", source="s", target="t", mode="create", guarantee="L3", tables=(), after=(*steps,)
     )
-
-
-async def run(target, steps, *, done=(), lanes=3):
-    await run_steps(target, plan(tuple(steps)), 1, done=set(done), lanes=lanes, meter=Meter())
+    await run_steps(target, plan, 3, done=done, lanes=lanes, meter=meter)
+    return meter
 
 
 @st.composite
-def graphs(draw):
+def graphs(draw: st.DrawFn) -> list[Step]:
+    """Draw a graph without circles, its steps in any order."""
     count = draw(st.integers(0, 12))
-    steps = []
-    for i in range(count):
-        needs = draw(st.lists(st.sampled_from(range(i)), unique=True, max_size=3)) if i else []
-        steps.append(step(str(i), *map(str, needs), weight=draw(st.integers(0, 9))))
+    steps = [
+        step(
+            f"s{i}",
+            *draw(st.lists(st.sampled_from([f"s{j}" for j in range(i)]), max_size=4)) if i else (),
+            weight=draw(st.integers(0, 5)),
+        )
+        for i in range(count)
+    ]
     return draw(st.permutations(steps))
 
 
-@settings(deadline=None)
-@given(steps=graphs(), lanes=st.integers(1, 5), data=st.data())
-async def test_every_step_runs_once_after_what_it_needs(steps, lanes, data):
-    names = [s.id for s in steps]
-    # What is done is closed: a step is only done where what it needs is.
-    done: set[str] = set()
-    for s in sorted(steps, key=lambda s: int(s.id)):
-        if set(s.needs) <= done and data.draw(st.booleans()):
-            done.add(s.id)
-    target = Recording()
-    await run(target, steps, done=done, lanes=lanes)
-    began = [name for event, name in target.events if event == "begin"]
-    assert sorted(began) == sorted(set(names) - done)
-    for s in steps:
-        for need in set(s.needs) - done if s.id not in done else ():
-            assert target.events.index(("end", need)) < target.events.index(("begin", s.id))
+@given(steps=graphs(), lanes=st.integers(1, 5))
+async def test_every_step_runs_once_after_what_it_needs(steps, lanes):
+    target = Recorder()
+    meter = await run(target, steps, lanes=lanes)
+    assert sorted(target.ended) == sorted(s.id for s in steps)
+    assert target.most_at_once <= lanes
+    told = meter.snapshot()
+    assert (told.phase, told.steps_done, told.steps_total) == ("steps", len(steps), len(steps))
 
 
-async def test_the_longest_way_goes_first():
+@given(steps=graphs(), lanes=st.integers(1, 3), data=st.data())
+async def test_what_is_done_is_not_run_again(steps, lanes, data):
+    """A killed run leaves any set that is closed under needs."""
+    first = Recorder()
+    await run(first, steps, lanes=1)
+    done = first.ended[: data.draw(st.integers(0, len(steps)))]
+    again = Recorder()
+    again.ended = list(done)
+    again.began = list(done)
+    meter = await run(again, steps, lanes=lanes, done=done)
+    assert sorted(again.ended) == sorted(s.id for s in steps)
+    assert meter.snapshot().steps_done == len(steps)
+
+
+@given(steps=graphs())
+def test_a_way_to_the_end_is_the_heaviest_chain(steps):
+    by_id = {s.id: s for s in steps}
+
+    def heaviest(id: str) -> int:
+        after = [heaviest(s.id) for s in steps if id in s.needs]
+        return by_id[id].weight + max(after, default=0)
+
+    assert ways_to_end(steps) == {s.id: heaviest(s.id) for s in steps}
+
+
+async def test_the_heaviest_goes_first():
+    target = Recorder()
+    await run(target, [step("light", weight=1), step("heavy", weight=5)], lanes=1)
+    assert target.ended == ["heavy", "light"]
+
+
+async def test_the_start_of_a_long_chain_goes_before_a_heavier_step():
+    target = Recorder()
     steps = [
-        step("lone", weight=5),
+        step("heavy", weight=5),
+        step("last", "first", weight=5),
         step("first", weight=1),
-        step("second", "first", weight=9),
     ]
-    assert ways_to_end(steps) == {"lone": 5, "first": 10, "second": 9}
-    target = Recording()
     await run(target, steps, lanes=1)
-    assert [n for e, n in target.events if e == "begin"] == ["first", "second", "lone"]
+    assert target.ended == ["first", "heavy", "last"]
 
 
-async def test_a_failing_step_stops_the_rest_and_is_the_error():
-    target = Recording({"a": [ConstraintError("duplicate")]})
+async def test_lanes_run_side_by_side():
+    target = Recorder()
+    await run(target, [step(f"s{i}", weight=3) for i in range(9)], lanes=4)
+    assert target.most_at_once == 4
+
+
+async def test_a_step_starts_as_soon_as_its_own_needs_are_met():
+    target = Recorder()
+    steps = [step("a", weight=1), step("after a", "a", weight=1), step("long", weight=50)]
+    await run(target, steps, lanes=2)
+    assert target.ended == ["a", "after a", "long"]
+
+
+async def test_a_failing_step_stops_the_others():
+    target = Recorder({"bad": [ConstraintError("duplicate key")]})
+    steps = [step("bad", weight=1), step("after", "bad"), step("long", weight=10_000)]
     with pytest.raises(ConstraintError, match="duplicate"):
-        await run(target, [step("a", weight=1), step("b", "a")], lanes=2)
-    assert ("begin", "b") not in target.events
+        await run(target, steps, lanes=2)
+    assert target.ended == []
 
 
-async def test_a_lost_connection_is_tried_again():
-    target = Recording({"a": [ConnectionLost("gone")]})
-    await run(target, [step("a")])
-    assert target.events == [("begin", "a"), ("begin", "a"), ("end", "a")]
+async def test_what_may_be_tried_again_is(monkeypatch):
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(anyio, "sleep", pause)
+    target = Recorder({"a": [ConnectionLost("gone"), ConnectionLost("gone")]})
+    await run(target, [step("a"), step("b", "a")], lanes=2)
+    assert target.ended == ["a", "b"]
+    assert pauses == pytest.approx([0.2, 0.4])
 
 
-async def test_steps_that_wait_for_each_other_are_an_error():
-    with pytest.raises(StateError, match="wait for each other"):
-        await run(Recording(), [step("a", "b"), step("b", "a"), step("c")])
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [step("a", "b"), step("b", "a")],
+        [step("a", "a")],
+        [step("free"), step("a", "free", "b"), step("b", "c"), step("c", "a")],
+        [step("a", "nowhere")],
+    ],
+    ids=["circle", "itself", "circle behind a step", "unknown need"],
+)
+async def test_steps_that_wait_for_each_other_are_an_error(steps, lanes):
+    with pytest.raises(StateError, match="wait for each other: a"):
+        await run(Recorder(), steps, lanes=lanes)
+
+
+async def test_a_need_that_an_earlier_run_has_met_is_met():
+    target = Recorder()
+    target.ended = ["gone"]
+    target.began = ["gone"]
+    await run(target, [step("a", "gone")], lanes=1, done=["gone"])
+    assert target.ended == ["gone", "a"]
+
+
+async def test_no_steps_are_nothing_to_do():
+    await run(Recorder(), [], lanes=4)

@@ -1,0 +1,155 @@
+"""A stored run is continued as it was begun, or refused with every difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from fastload import resume
+from fastload.config import CopyOptions
+from fastload.errors import ResumeRefused
+from fastload.model import (
+    Catalog,
+    Column,
+    ExistingTable,
+    Inspection,
+    Plan,
+    QualifiedName,
+    Receipt,
+    StoredRun,
+    Table,
+    TablePlan,
+)
+
+NAME = QualifiedName("public", "t")
+A = Column(name="a", type="integer", arrow="int32")
+B = Column(name="b", type="text", arrow="string")
+TABLE = Table(name=NAME, columns=(A, B), rows=7)
+
+
+def stored(*tables: Table, rows: int | None = None, **options: Any) -> StoredRun:
+    tables = tables or (TABLE,)
+    plan = Plan(
+        run="nightly",
+        source="pg:one",
+        target="pg:two",
+        mode=options.get("mode", "create"),
+        guarantee="L3",
+        tables=tuple(
+            TablePlan(
+                source=t, target=t, columns=("a",), target_columns=("a",), route="wire", why="w"
+            )
+            for t in tables
+        ),
+        options=CopyOptions.make(**options).shape(),
+    )
+    receipt = Receipt(run="nightly", epoch=1, table=NAME, partition=0, rows=rows)
+    return StoredRun(plan=plan, epoch=1, receipts=() if rows is None else (receipt,))
+
+
+def there(*tables: Table, empty: bool = True) -> Inspection:
+    return Inspection(tables=tuple(ExistingTable(table=t, empty=empty) for t in tables or (TABLE,)))
+
+
+def check(
+    begun: StoredRun,
+    *tables: Table,
+    existing: Inspection | None = None,
+    source: str = "pg:one",
+    **options: Any,
+) -> None:
+    catalog = Catalog(dialect="postgresql", tables=tables or (TABLE,))
+    resume.check(begun, catalog, existing or there(), CopyOptions.make(**options), source)
+
+
+def refused(begun: StoredRun, *tables: Table, **given: Any) -> str:
+    with pytest.raises(ResumeRefused) as caught:
+        check(begun, *tables, **given)
+    assert "run 'nightly' was begun otherwise" in caught.value.message
+    assert "fresh=True" in caught.value.hint
+    return caught.value.message
+
+
+def test_the_same_again_is_continued():
+    check(stored())
+    check(stored(rows=5), existing=there(empty=False))
+    check(stored(where={"public.t": "a > 1"}), where={("public", "t"): "a > 1"})
+
+
+def test_speed_and_estimates_may_change():
+    grown = msgspec.structs.replace(TABLE, rows=900, bytes=10**9)
+    check(stored(parallel=2), grown, parallel=8, memory="1GiB", run="other name")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"mode": "append"}, "mode was 'create', and is 'append'"),
+        ({"where": {"public.t": "a > 1"}}, "where was [], and is [(('public', 't'), 'a > 1')]"),
+        ({"types": {"public.t.a": "text"}}, "types was []"),
+        ({"rename": {"public.t": "u"}}, "rename_tables was []"),
+        ({"rename": {"public.t.a": "z"}}, "rename_columns was []"),
+        ({"exclude": ["x"]}, "exclude was [], and is ['x']"),
+        ({"tables": ["t"]}, "tables was None, and is ['t']"),
+        ({"partition_by": "keys"}, "partition_by was 'auto', and is 'keys'"),
+        ({"on_unrepresentable": "null"}, "on_unrepresentable was"),
+        ({"indexes": False}, "indexes was True, and is False"),
+        ({"triggers": "fire"}, "triggers was 'stop', and is 'fire'"),
+    ],
+)
+def test_a_changed_option_is_told(options, told):
+    assert told in refused(stored(), **options)
+
+
+def test_another_source_is_told():
+    assert "the source was pg:one, and is pg:three" in refused(stored(), source="pg:three")
+
+
+def test_a_table_that_is_gone_or_new_is_told():
+    other = msgspec.structs.replace(TABLE, name=QualifiedName("public", "u"))
+    told = refused(stored(), other)
+    assert "table public.t is gone" in told
+    assert "table public.u is new" in told
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ((A,), "column public.t.b was text, and is missing"),
+        (
+            (A, B, Column(name="c", type="date", arrow="date32[day]")),
+            "column public.t.c was missing, and is date",
+        ),
+        (
+            (msgspec.structs.replace(A, type="bigint"), B),
+            "column public.t.a was integer, and is bigint",
+        ),
+        (
+            (msgspec.structs.replace(A, generated="1"), B),
+            "column public.t.a was integer, and is integer generated",
+        ),
+    ],
+)
+def test_a_changed_column_is_told(columns, told):
+    assert told in refused(stored(), msgspec.structs.replace(TABLE, columns=columns))
+
+
+def test_a_target_table_that_is_gone_is_told():
+    told = refused(stored(), existing=Inspection())
+    assert "the target's table public.t is gone" in told
+
+
+def test_a_target_table_that_was_emptied_is_told_with_what_it_had():
+    told = refused(stored(rows=5), existing=there(empty=True))
+    assert "the target's table public.t was emptied after 5 rows" in told
+
+
+def test_an_empty_target_table_without_receipts_is_as_it_was_left():
+    check(stored(rows=0), existing=there(empty=True))
+
+
+def test_every_difference_is_told_at_once():
+    told = refused(stored(rows=5), source="x", mode="append", where={"public.t": "b"})
+    assert told.count("; ") == 3

@@ -1,0 +1,52 @@
+"""Which errors get another attempt, and when."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastload import errors, retry
+
+
+def waits(error: errors.FastloadError) -> list[float]:
+    found, attempt = [], 1
+    while (pause_s := retry.wait_s(error, attempt)) is not None:
+        found.append(pause_s)
+        attempt += 1
+    return found
+
+
+@pytest.mark.parametrize("kind", [errors.ConnectError, errors.ConnectionLost])
+def test_waits_double_and_end(kind):
+    assert waits(kind("gone")) == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        errors.AuthenticationError,
+        errors.DatabaseNotFound,
+        errors.TlsError,
+        errors.TargetFull,
+        errors.ConstraintError,
+        errors.ConfigError,
+        errors.StateError,
+        errors.FastloadError,
+    ],
+)
+def test_what_time_does_not_mend_is_not_tried_again(kind):
+    assert waits(kind("no")) == []
+
+
+def test_an_error_can_say_so_itself():
+    error = errors.TargetError("deadlock detected")
+    error.retryable = True
+    assert len(waits(error)) == retry.ATTEMPTS - 1
+
+
+@given(attempt=st.integers(1, 10_000))
+def test_no_wait_is_long(attempt):
+    pause_s = retry.wait_s(errors.ConnectionLost("gone"), attempt)
+    assert pause_s is None or 0 < pause_s <= 5
+    assert (pause_s is None) == (attempt >= retry.ATTEMPTS)
