@@ -48,8 +48,9 @@ check: $(VENV)/.kernels-check
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint fastload adapters
 
 bench: $(VENV)/.kernels-bench
+	$(BIN)/python -m pytest -q --benchmark-only --benchmark-json benchmarks/results/kernels.json \
+	  benchmarks/kernels.py
 	$(BIN)/python -m benchmarks.load
-	$(BIN)/python -m pytest -q --benchmark-only benchmarks/kernels.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info
