@@ -73,6 +73,20 @@ def chart(results: dict[str, Any], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def kernels(told: dict[str, Any]) -> str:
+    """Return what ``benchmarks/kernels.py`` measured as a Markdown table."""
+    figures: dict[str, dict[str, str]] = {}
+    for benchmark in told["benchmarks"]:
+        direction, _, what = benchmark["name"].removeprefix("test_").partition("_")
+        unit, _, name = what.partition("[")
+        extra = benchmark["extra_info"]
+        row = figures.setdefault(f"{name[:-1]} ({unit})", {})
+        row[direction] = f"{extra['ns']:.1f} ns, {extra['GB/s']:.2f} GB/s"
+    lines = ["| type or row | decode | encode |", "|---|---|---|"]
+    lines += [f"| {n} | {r['decode']} | {r['encode']} |" for n, r in figures.items()]
+    return "\n".join(lines)
+
+
 def main(source: str) -> None:
     told = json.loads(Path(source).read_text())
     chart(told["results"], _FOLDER / "results" / "ratios.svg")
@@ -84,7 +98,11 @@ def main(source: str) -> None:
         f"{told['date']}, {machine['processors']} processors, {told['pairs']} pairs; "
         "ratios are medians with quartiles."
     )
-    body = f"{_BEGIN}\n{intro}\n\n{table(told['results'])}\n\n![ratios](results/ratios.svg)\n{_END}"
+    parts = [_BEGIN, intro, "", table(told["results"]), "", "![ratios](results/ratios.svg)"]
+    if (_FOLDER / "results" / "kernels.json").exists():
+        measured = json.loads((_FOLDER / "results" / "kernels.json").read_text())
+        parts += ["", "Kernels alone, per value of a type and per row:", "", kernels(measured)]
+    body = "\n".join([*parts, _END])
     readme.write_text(before + body + after)
 
 

@@ -196,14 +196,14 @@ async def read(
 
 @app.command
 async def write(
-    file: Annotated[Path, Parameter(help="The file: .parquet, .csv or .arrow.")],
+    file: Annotated[Path, Parameter(help="The file: .parquet or .arrow.")],
     target: TargetUrl,
     table: TableName,
     *,
     mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create",
     output: OutputFlags = _PLAIN,
 ) -> None:
-    """Write a Parquet, CSV or Arrow file into one table."""
+    """Write a Parquet or Arrow file into one table."""
     from fastload import api, table_files
 
     with table_files.opened(file) as stream:

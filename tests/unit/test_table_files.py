@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from fastload import table_files
 from fastload.channel import Waits
@@ -51,8 +52,21 @@ def reading(table: pa.Table, rows_per_batch: int = 2) -> Batches:
 async def saved(table: pa.Table, file: Path) -> pa.Table:
     """Return what is read back of a table that was saved to this file."""
     assert await table_files.saver(file)(reading(table)) == table.num_rows
+    if file.suffix == ".csv":
+        return csv_table(file, empty_lines=table.num_columns == 1)
     with table_files.opened(file) as stream:
         return stream.read_all()
+
+
+def csv_table(file: Path, *, empty_lines: bool) -> pa.Table:
+    """Read a CSV file in which nothing is NULL and "" is an empty text."""
+    return csv.read_csv(
+        file,
+        parse_options=csv.ParseOptions(ignore_empty_lines=not empty_lines, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -80,6 +94,13 @@ async def test_arrow_files_keep_every_type_and_value(tmp_path, case):
 async def test_nulls_and_empty_texts_differ_in_a_csv_of_one_column(tmp_path):
     table = pa.table({"c": ["a", None, "", None]})
     assert (await saved(table, tmp_path / "t.csv")).to_pydict() == table.to_pydict()
+
+
+def test_a_csv_is_not_written_with_guessed_types(tmp_path):
+    (tmp_path / "t.csv").write_text("code\n007\n")
+    with pytest.raises(ConfigError, match="does not say the types") as caught:
+        open_and_read(tmp_path / "t.csv")
+    assert "fastload.write" in caught.value.hint
 
 
 async def test_words_in_a_csv_are_no_nulls(tmp_path):
