@@ -48,6 +48,7 @@ check: $(VENV)/.kernels-check
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint fastload adapters
 
 bench: $(VENV)/.kernels-bench
+	mkdir -p benchmarks/results
 	$(BIN)/python -m pytest -q --benchmark-only --benchmark-json benchmarks/results/kernels.json \
 	  benchmarks/kernels.py
 	$(BIN)/python -m benchmarks.load

@@ -447,6 +447,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str] = {}
     version: int = 1
 
+    def _repr_html_(self) -> str:
+        from fastload.report_html import plan_fragment
+
+        return plan_fragment(self)
+
     def table(self, name: QualifiedName) -> TablePlan:
         """Return the plan of the source table of this name; KeyError if there is none."""
         for table in self.tables:

@@ -9,7 +9,7 @@ a."b.c".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import count
 
 from fastload.model import (
@@ -247,30 +247,34 @@ def _referring(work: Sequence[_Work], steps: Sequence[Step]) -> Iterator[Step]:
     but locks both tables, so each table's declaration waits in the graph for what is built on
     either, and not for more: the longest check can then begin while other indexes are built.
     """
+    made = {w.name for w in work if w.is_new}
     referring = [w for w in work if w.foreign_keys]
     large = [w for w in referring if not w.small]
     small = [w for w in referring if w.small]
     for w in large:
         tables = {w.name, *(f.references for f in w.foreign_keys)}
         needs = tuple(s.id for s in steps if s.table in tables or s.id.startswith("small:"))
-        yield from _declaring([w], needs)
+        yield from _declaring([w], needs, made)
     last = tuple(s.id for s in steps)
     for start in range(0, len(small), _GROUP):
-        part = [*_declaring(small[start : start + _GROUP], last)]
+        part = [*_declaring(small[start : start + _GROUP], last, made)]
         last = (part[0].id,)
         yield from part
 
 
-def _declaring(group: Sequence[_Work], needs: tuple[str, ...]) -> Iterator[Step]:
+def _declaring(
+    group: Sequence[_Work], needs: tuple[str, ...], made: Set[QualifiedName]
+) -> Iterator[Step]:
     """Yield the declaration of a group's foreign keys, then their check."""
     pairs = [(w.name, f) for w in group for f in w.foreign_keys]
-    # Locks that are taken in one order by all cannot deadlock.
-    names = sorted({name for name, _ in pairs} | {f.references for _, f in pairs})
-    lock = f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"
+    # Locks that are taken in one order by all cannot deadlock. Other people's tables are left out:
+    # to refer to one takes less of a right than to lock it.
+    names = sorted(made & ({name for name, _ in pairs} | {f.references for _, f in pairs}))
+    locks = [f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"]
     declare = Step(
         id=f"foreign keys:{qualified(group[0].name)}",
         title=f"declare foreign keys of {_several(group)}",
-        statements=(lock, *(_declare(name, f) for name, f in pairs)),
+        statements=(*(locks if names else ()), *(_declare(name, f) for name, f in pairs)),
         needs=needs,
     )
     yield declare

@@ -12,7 +12,7 @@ from fastload import typemap
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, KeyRange, Partition, Seal, Whole
+from fastload.model import Column, Cut, Partition, Seal, Whole
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection, translate
 from fastload_postgres.partitions import predicate, reads_by_index
@@ -136,9 +136,8 @@ async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, kee
             output=keep,
             format=form,
         )
-    if isinstance(part.extent, KeyRange):
-        scan = "off" if reads_by_index(want.table, part.extent) else "on"
-        await connection.execute(f"SET LOCAL enable_seqscan = {scan}")
+    scan = "off" if reads_by_index(want.table, part.extent) else "DEFAULT"
+    await connection.execute(f"SET LOCAL enable_seqscan = {scan}")
     return await connection.copy_from_query(query(part, want), output=keep, format=form)
 
 

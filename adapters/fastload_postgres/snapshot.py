@@ -12,10 +12,11 @@ queue behind an ALTER that waits for the holder, which waits for the reader.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import anyio
+import asyncpg
 
 from fastload.errors import SnapshotLost
 from fastload.model import Cut, Position, Table
@@ -64,9 +65,10 @@ class PostgresSnapshot:
         connection = await self._sessions.acquire()
         try:
             with translated("source"):
-                await connection.execute(
-                    f"{_BEGIN}; SET TRANSACTION SNAPSHOT {literal(self.token)}"
-                )
+                with _holder_ended():
+                    await connection.execute(
+                        f"{_BEGIN}; SET TRANSACTION SNAPSHOT {literal(self.token)}"
+                    )
                 await _lock(connection, self._tables)
         except BaseException:
             await self._sessions.discard(connection)
@@ -92,6 +94,23 @@ class PostgresSnapshot:
                 await self._sessions.discard(connection)
                 raise
             await self._sessions.release(connection)
+
+
+@contextmanager
+def _holder_ended() -> Iterator[None]:
+    """Say so where a snapshot that was exported is not known any more."""
+    try:
+        yield
+    except (
+        asyncpg.InvalidParameterValueError,
+        asyncpg.UndefinedObjectError,
+        asyncpg.ObjectNotInPrerequisiteStateError,
+    ) as error:
+        raise SnapshotLost(
+            "source: the session that held the snapshot has ended",
+            side="source",
+            hint="start the run again: it continues",
+        ) from error
 
 
 @asynccontextmanager
