@@ -294,10 +294,12 @@ class Target(Protocol):
             StateError: Another process has stored a plan for this run meanwhile.
         """
 
-    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+    async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run an after-data step once: its receipt commits with it. Done before: no effect.
 
-        A step that is ``alone`` runs before its receipt, and again where that was lost.
+        A step that is ``alone`` runs before its receipt, and again where that was lost. Lanes
+        run steps side by side; a server that could run parts of one step side by side does so
+        up to its ``width``, the lanes that the step has to itself.
 
         Raises:
             ConstraintError: The rows do not satisfy what the step declares.

@@ -22,14 +22,15 @@ async def run_steps(
     target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: int, meter: Meter
 ) -> None:
     """Run every step that is not done, first those with the longest way to the end."""
-    graph = _Graph(plan.after, done)
+    graph = _Graph(plan.after, done, lanes)
     meter.begin_steps(len(plan.after))
     for _ in done:
         meter.end_step()
 
     async def lane() -> None:
-        while (step := await graph.take()) is not None:
-            await _attempt(target, step, plan.run, epoch)
+        while (turn := await graph.take()) is not None:
+            step, width = turn
+            await _attempt(target, step, plan.run, epoch, width)
             graph.finish(step)
             meter.end_step()
 
@@ -41,20 +42,22 @@ async def run_steps(
 class _Graph:
     """Hands out steps whose needs are met; lanes wait for each other here."""
 
-    def __init__(self, steps: Collection[Step], done: Collection[str]) -> None:
+    def __init__(self, steps: Collection[Step], done: Collection[str], lanes: int) -> None:
+        self._lanes = lanes
         ways = ways_to_end(steps)
         self._waiting = sorted((s for s in steps if s.id not in done), key=lambda s: -ways[s.id])
         self._done = set(done)
         self._running = 0
         self._changed = anyio.Event()
 
-    async def take(self) -> Step | None:
+    async def take(self) -> tuple[Step, int] | None:
+        """Return the next step and its width, which is more than 1 where lanes stand idle."""
         while self._waiting:
-            for step in self._waiting:
-                if self._done.issuperset(step.needs):
-                    self._waiting.remove(step)
-                    self._running += 1
-                    return step
+            if ready := [s for s in self._waiting if self._done.issuperset(s.needs)]:
+                self._waiting.remove(ready[0])
+                self._running += 1
+                able = self._running + len(ready) - 1
+                return ready[0], max(1, self._lanes // able)
             if not self._running:
                 names = ", ".join(s.id for s in self._waiting[:3])
                 raise StateError(f"steps of the plan wait for each other: {names}")
@@ -87,11 +90,11 @@ def ways_to_end(steps: Collection[Step]) -> dict[str, int]:
     return ways
 
 
-async def _attempt(target: Target, step: Step, run: str, epoch: int) -> None:
+async def _attempt(target: Target, step: Step, run: str, epoch: int, width: int) -> None:
     attempt = 1
     while True:
         try:
-            return await target.run_step(step, run, epoch)
+            return await target.run_step(step, run, epoch, width=width)
         except FastloadError as error:
             pause_s = retry.wait_s(error, attempt)
             if pause_s is None:

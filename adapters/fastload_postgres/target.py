@@ -36,9 +36,12 @@ from fastload_postgres.writing import Layouts, write_rows
 _STATEMENTS_PER_TRANSACTION = 200
 # Steps queue behind each other's table locks for as long as an index takes. An index is sorted in
 # memory where it can be: lanes together take as much as the shared buffers, which are customarily
-# a quarter of the machine's memory.
+# a quarter of the machine's memory. Workers beside busy lanes only cost: a sort that is shared goes
+# through files, and TPC-H with two lanes on two processors took 20.7 s instead of 18.4 s.
 _STEP_SETTINGS = """
 SET LOCAL lock_timeout = 0;
+SELECT set_config('max_parallel_maintenance_workers', least(
+    current_setting('max_parallel_maintenance_workers')::int, {workers})::text, true);
 SELECT set_config('maintenance_work_mem', greatest(
     pg_size_bytes(current_setting('maintenance_work_mem')),
     least(1 << 30, pg_size_bytes(current_setting('shared_buffers')) / {lanes})
@@ -55,7 +58,7 @@ class PostgresTarget:
     def __init__(self, sessions: Sessions, identity: str, lanes: int) -> None:
         self._sessions = sessions
         self._layouts = Layouts()
-        self._step_settings = _STEP_SETTINGS.format(lanes=lanes)
+        self._lanes = lanes
         self.identity = identity
 
     def translate(self, catalog: Catalog) -> Catalog:
@@ -111,14 +114,15 @@ class PostgresTarget:
                     await connection.execute(";\n".join(statements))
         return epoch
 
-    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+    async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run one after-data step with its receipt."""
         async with self._sessions.lend() as connection:
             if step.alone:
                 await connection.execute(*step.statements)
             async with connection.transaction():
                 if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
-                    await connection.execute(self._step_settings)
+                    settings = _STEP_SETTINGS.format(lanes=self._lanes, workers=width - 1)
+                    await connection.execute(settings)
                     await connection.execute(";\n".join(step.statements))
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:

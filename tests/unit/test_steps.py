@@ -25,11 +25,13 @@ class Recorder:
         self.began: list[str] = []
         self.ended: list[str] = []
         self.most_at_once = 0
+        self.widths: dict[str, int] = {}
 
-    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+    async def run_step(self, step: Step, run: str, epoch: int, *, width: int) -> None:
         assert (run, epoch) == ("r", 3)
         assert set(step.needs) <= set(self.ended)
         self.began.append(step.id)
+        self.widths[step.id] = width
         self.most_at_once = max(self.most_at_once, len(self.began) - len(self.ended))
         for _ in range(step.weight):
             await checkpoint()
@@ -102,6 +104,22 @@ def test_a_way_to_the_end_is_the_heaviest_chain(steps):
         return by_id[id].weight + max(after, default=0)
 
     assert ways_to_end(steps) == {s.id: heaviest(s.id) for s in steps}
+
+
+async def test_a_step_is_as_wide_as_the_lanes_it_leaves_idle():
+    target = Recorder()
+    both = [step("a", weight=3), step("b", weight=3), step("last", "a", "b")]
+    await run(target, both, lanes=4)
+    assert target.widths == {"a": 2, "b": 2, "last": 4}
+
+
+@given(steps=graphs(), lanes=st.integers(1, 5))
+async def test_steps_that_begin_together_are_no_wider_than_the_lanes(steps, lanes):
+    alone = [step(s.id, weight=s.weight) for s in steps]
+    target = Recorder()
+    await run(target, alone, lanes=lanes)
+    first = target.began[:lanes]
+    assert sum(target.widths[id] for id in first) <= max(lanes, len(first))
 
 
 async def test_the_heaviest_goes_first():

@@ -94,7 +94,7 @@ class MemoryTarget:
         self._database.runs[plan.run] = StoredPlan(plan, epoch=1)
         return 1
 
-    async def run_step(self, step: Step, run: str, epoch: int) -> None:
+    async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run a step that is not done."""
         stored = self._database.fence(run, epoch)
         if step.id in stored.steps:
