@@ -8,7 +8,7 @@ from fastload_postgres import ADAPTER
 from fastload import Url
 from fastload.model import Plan, Step
 
-_SHOW = "CREATE TABLE told AS SELECT current_setting('{}') AS it"
+_SHOW = "CREATE TABLE public.told AS SELECT current_setting('{}') AS it"
 
 
 async def _in_a_step(target, setting, *, width, connections=2):
@@ -19,7 +19,7 @@ async def _in_a_step(target, setting, *, width, connections=2):
     async with ADAPTER.target(Url.parse(target.url), connections=connections) as opened:
         epoch = await opened.prepare(plan)
         await opened.run_step(step, "r", epoch, width=width)
-    return target.psql("SELECT it FROM told")
+    return target.psql("SELECT it FROM public.told")
 
 
 @pytest.mark.parametrize(("width", "workers"), [(1, "0"), (2, "1"), (9, "2")])
