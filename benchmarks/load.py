@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
 import time
@@ -29,6 +30,9 @@ _RESULTS = Path(__file__).parent / "results"
 
 def main() -> int:
     options = _options()
+    if not shutil.which("pgcopydb"):
+        print("pgcopydb is missing: apt-get install pgcopydb", file=sys.stderr)
+        return 2
     names = options.only.split(",") if options.only else list(WORKS)
     results: dict[str, Any] = {}
     if not options.only:
