@@ -16,6 +16,7 @@ from typing import Any
 
 
 def fastload_copy(source: str, target: str, route: str, parallel: str, extent: str) -> float:
+    import anyio._backends._asyncio  # noqa: F401
     import fastload_postgres.source
     import fastload_postgres.target  # noqa: F401
     import uvloop
@@ -34,6 +35,7 @@ def fastload_copy(source: str, target: str, route: str, parallel: str, extent: s
 
 
 def fastload_read(source: str, table: str, parallel: str) -> float:
+    import anyio._backends._asyncio  # noqa: F401
     import fastload_postgres.source  # noqa: F401
     import pyarrow
     import uvloop

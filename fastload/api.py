@@ -19,7 +19,7 @@ from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
 from fastload.report import CopyResult, Progress
-from fastload.tasks import task_group
+from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
 
 if TYPE_CHECKING:
@@ -121,8 +121,11 @@ async def copy(
         meter = Meter()
         await stack.enter_async_context(_shown(meter, progress))
         lanes = options.parallel
-        opened = await stack.enter_async_context(open_source(here, connections=lanes))
-        writing = await stack.enter_async_context(open_target(there, connections=lanes))
+        opened, writing = await stack.enter_async_context(
+            side_by_side(
+                open_source(here, connections=lanes), open_target(there, connections=lanes)
+            )
+        )
         return await _copy(opened, writing, options, meter)
 
 
@@ -178,10 +181,9 @@ async def plan(
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
     lanes = options.parallel
-    async with (
-        open_source(here, connections=lanes) as opened,
-        open_target(there, connections=lanes) as writing,
-    ):
+    async with side_by_side(
+        open_source(here, connections=lanes), open_target(there, connections=lanes)
+    ) as (opened, writing):
         job = await _job(opened, writing, options, Meter())
         made = await _plan(job, _run_name(job))
         async with opened.snapshot([t.source for t in made.tables], lanes) as at:

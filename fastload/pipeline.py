@@ -57,7 +57,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _begin(job, plan)
     else:
         plan, epoch, receipts = await _continue(job, stored)
-    await job.target.barrier()
+    if plan.after:
+        await job.target.barrier()
     done = set(stored.steps) if stored else set()
     await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)

@@ -114,10 +114,12 @@ CONSTRAINTS = f"""
 SELECT k.conrelid AS oid, k.conname AS name, k.contype::text AS kind,
        pg_get_constraintdef(k.oid) AS definition, k.condeferrable AS deferrable,
        k.condeferred AS deferred, k.convalidated AS validated,
-       (SELECT array_agg(a.attname ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY u (num, n)
+       (SELECT array_agg(a.attname::text ORDER BY u.n)
+        FROM unnest(k.conkey) WITH ORDINALITY u (num, n)
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num) AS columns,
        rn.nspname AS ref_schema, rc.relname AS ref_name,
-       (SELECT array_agg(a.attname ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u (num, n)
+       (SELECT array_agg(a.attname::text ORDER BY u.n)
+        FROM unnest(k.confkey) WITH ORDINALITY u (num, n)
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num) AS ref_columns,
        k.confupdtype::text AS on_update, k.confdeltype::text AS on_delete,
        k.confmatchtype::text AS match,
@@ -160,7 +162,7 @@ ORDER BY 1, 2"""
 
 ENUMS = f"""
 SELECT n.nspname AS schema, t.typname AS name, obj_description(t.oid, 'pg_type') AS comment,
-       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e
         WHERE e.enumtypid = t.oid) AS labels
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND {_no_extension("pg_type", "t.oid")}

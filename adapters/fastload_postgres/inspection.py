@@ -27,7 +27,7 @@ SELECT c.oid, 'row security' FROM pg_class c
 WHERE c.oid = ANY ($1::oid[]) AND row_security_active(c.oid)"""
 _ENUMS = """
 SELECT n.nspname AS schema, t.typname AS name,
-       array_agg(e.enumlabel ORDER BY e.enumsortorder) AS labels
+       array_agg(e.enumlabel::text ORDER BY e.enumsortorder) AS labels
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN unnest($1::text[], $2::text[]) AS w (schema, name)
   ON w.schema = n.nspname AND w.name = t.typname

@@ -7,9 +7,10 @@ import traceback
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from fastload.errors import ConnectionLost, ConstraintError, TargetError
-from fastload.tasks import primary_error, task_group
+from fastload.errors import ConfigError, ConnectionLost, ConstraintError, TargetError
+from fastload.tasks import primary_error, side_by_side, task_group
 
 OWN = ConstraintError("the key is there already")
 LOST = ConnectionLost("gone")
@@ -121,3 +122,55 @@ async def test_cancelling_from_outside_stays_a_cancellation():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Held:
+    """A context that notes when it is opened and closed, each in one task."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.state = "new"
+
+    async def __aenter__(self) -> Held:
+        await checkpoint()
+        if self.error:
+            raise self.error
+        self.state = "open"
+        self.task = asyncio.current_task()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert asyncio.current_task() is self.task
+        await checkpoint()
+        self.state = "closed"
+
+
+async def test_contexts_are_open_together_and_closed_after():
+    first, second = Held(), Held()
+    async with side_by_side(first, second) as found:
+        assert found == (first, second)
+        assert (first.state, second.state) == ("open", "open")
+    assert (first.state, second.state) == ("closed", "closed")
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+async def test_where_one_context_fails_the_other_is_closed(failing):
+    contexts = [Held(), Held()]
+    contexts[failing].error = ConfigError("no")
+    with pytest.raises(ConfigError):
+        async with side_by_side(*contexts):
+            pytest.fail("only one is open")
+    assert contexts[1 - failing].state in ("new", "closed")
+
+
+async def test_contexts_are_closed_when_the_body_fails_or_is_cancelled():
+    first, second = Held(), Held()
+    with pytest.raises(ConfigError):
+        async with side_by_side(first, second):
+            raise ConfigError("no")
+    assert (first.state, second.state) == ("closed", "closed")
+    third, fourth = Held(), Held()
+    with anyio.move_on_after(0.01):
+        async with side_by_side(third, fourth):
+            await anyio.sleep_forever()
+    assert (third.state, fourth.state) == ("closed", "closed")
