@@ -115,7 +115,7 @@ async def test_a_step_is_as_wide_as_the_lanes_it_leaves_idle():
 
 @given(steps=graphs(), lanes=st.integers(1, 5))
 async def test_steps_that_begin_together_are_no_wider_than_the_lanes(steps, lanes):
-    alone = [step(s.id, weight=s.weight) for s in steps]
+    alone = [step(s.id, weight=s.weight + 1) for s in steps]
     target = Recorder()
     await run(target, alone, lanes=lanes)
     first = target.began[:lanes]
