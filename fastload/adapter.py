@@ -29,6 +29,7 @@ from fastload.model import (
     Finding,
     Fit,
     Inspection,
+    Kept,
     Partition,
     Plan,
     QualifiedName,
@@ -288,10 +289,12 @@ class Target(Protocol):
         """Run the before-data steps, store the plan, and return the epoch of this process.
 
         With a transactional catalogue the stored plan commits no earlier than the last step.
-        Durable when it returns.
+        Durable when it returns. Other stored runs that fill one of its tables are judged by
+        ``resume.others``: some refuse this one, the rest are forgotten, which fences them off.
 
         Raises:
-            StateError: Another process has stored a plan for this run meanwhile.
+            StateError: Another process has stored a plan for this run meanwhile, or another
+                run is filling one of its tables.
         """
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
@@ -330,14 +333,34 @@ class Target(Protocol):
             StateError: The run's epoch has moved on.
         """
 
+    async def write_once(
+        self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
+    ) -> Receipt:
+        """Do a plan of one table and one partition in one transaction, and store nothing of it.
+
+        Before-data steps, the rows as in ``write``, after-data steps but those that are
+        ``alone``: all of it or nothing. Durable when it returns; a commit whose answer was lost
+        is looked up before anything is raised.
+
+        Raises:
+            As ``write``.
+        """
+
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget a table's receipts, empty it if ``restartable``, and store its new plan.
 
         In one transaction. For partitions that mean nothing under another snapshot.
+
+        Raises:
+            ResumeRefused: The table to be emptied holds other rows than those of its receipts.
         """
 
-    async def barrier(self) -> None:
-        """Return when all that was committed before is durable."""
+    async def barrier(self, run: str) -> Kept:
+        """Make durable all that was committed before, and return what is left of the run.
+
+        A server that crashed meanwhile has forgotten its last asynchronous commits: only what
+        is counted here will stay.
+        """
 
     def state(self) -> StateStore:
         """Return where this target remembers runs."""

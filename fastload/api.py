@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -284,7 +283,7 @@ async def write(
         progress: As in ``copy``.
 
     Raises:
-        FastloadError: As ``copy``; the rows are then not written.
+        FastloadError: As ``copy``; the table is then as it was. Likewise on cancellation.
     """
     from fastload.stream import StreamSource
 
@@ -296,7 +295,7 @@ async def write(
         memory=memory,
         route="arrow",
         triggers=triggers,
-        run=f"write-{uuid.uuid4().hex[:12]}",
+        run="write",
     )
     stream = StreamSource(data, name)
     async with AsyncExitStack() as stack:
@@ -305,13 +304,8 @@ async def write(
         writing = await stack.enter_async_context(
             open_target(_endpoint(target, "target"), connections=1)
         )
-        try:
-            return await _copy(stream, writing, options, meter)
-        except FastloadError:
-            # The stream is spent, so that nobody can continue this run.
-            with suppress(FastloadError):
-                await writing.state().discard(options.run or "")
-            raise
+        job = await _job(stream, writing, options, meter)
+        return await pipeline.run_once(job, await _plan(job, _run_name(job)))
 
 
 async def _copy(source: Source, target: Target, options: CopyOptions, meter: Meter) -> CopyResult:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import anyio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 import msgspec
 
 from fastload import retry
-from fastload.adapter import Reading, ReadSpec, Snapshot, Source, Target
+from fastload.adapter import Reading, ReadSpec, Snapshot, Source
 from fastload.errors import FastloadError, Unrepresentable
 from fastload.model import Partition, QualifiedName, Receipt, TablePlan
 from fastload.progress import Meter
@@ -16,18 +18,21 @@ _BATCH_BYTES = 4 << 20
 _BUFFER_BYTES = 8 << 20
 
 
+Write: TypeAlias = Callable[[TablePlan, Reading, Receipt], Awaitable[Receipt]]
+
+
 class Copier:
     """Copies partitions of one run; lanes share it.
 
     Guarantees: when ``copy`` returns, the partition is in the target exactly once, by the
     receipt that is returned. Relies on: the target's receipts, for attempts that were lost after
-    their commit.
+    their commit; ``write`` is its ``write`` or, for a whole plan at once, ``write_once``.
     """
 
     def __init__(
         self,
         source: Source,
-        target: Target,
+        write: Write,
         at: Snapshot,
         *,
         run: str,
@@ -37,7 +42,7 @@ class Copier:
         meter: Meter,
     ) -> None:
         self._source = source
-        self._target = target
+        self._write = write
         self._at = at
         self._run = run
         self._epoch = epoch
@@ -51,7 +56,7 @@ class Copier:
 
     async def copy(self, table: TablePlan, part: Partition) -> Receipt:
         """Copy one partition and return its receipt."""
-        attempt = 1
+        attempts = retry.Attempts()
         while True:
             planned = self._with_exact(table)
             try:
@@ -61,11 +66,9 @@ class Copier:
                     raise
                 self._exact[table.source.name] = (*self._exact_of(table), error.column)
             except FastloadError as error:
-                pause_s = retry.wait_s(error, attempt)
-                if pause_s is None or not self._source.capabilities.replayable:
+                if not self._source.capabilities.replayable:
                     raise
-                attempt += 1
-                await anyio.sleep(pause_s)
+                await attempts.pause_after(error)
 
     def _exact_of(self, table: TablePlan) -> tuple[str, ...]:
         return self._exact.get(table.source.name, table.exact)
@@ -84,7 +87,7 @@ class Copier:
         try:
             async with self._source.open(part, self._at, self._spec(table)) as reading:
                 counted = Counted(reading, self._meter)
-                return await self._target.write(table, _named(counted, table), receipt)
+                return await self._write(table, _named(counted, table), receipt)
         except BaseException as error:
             if counted is not None:
                 counted.take_back()

@@ -301,6 +301,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     cut: Cut | None = None
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target durably has of a run: how many complete receipts, and steps."""
+
+    receipts: int
+    steps: int
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One unit of schema work.
 

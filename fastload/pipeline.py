@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +13,8 @@ import msgspec
 from fastload import partition
 from fastload.adapter import PartitionSpec, Snapshot, Source, Target
 from fastload.config import CopyOptions
-from fastload.copier import Copier
+from fastload.copier import Copier, Write
+from fastload.errors import StateError
 from fastload.model import (
     Catalog,
     Partition,
@@ -57,15 +59,49 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _begin(job, plan)
     else:
         plan, epoch, receipts = await _continue(job, stored)
-    if plan.after:
-        await job.target.barrier()
     done = set(stored.steps) if stored else set()
+    await _settle(job.target, plan.run, receipts=len(receipts), steps=len(done))
     await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)
-    await job.target.barrier()
+    await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await job.target.state().discard(plan.run)
     job.meter.finish()
     return _result(plan, receipts, job.times, time.monotonic() - began)
+
+
+async def run_once(job: Job, plan: Plan) -> CopyResult:
+    """Do a plan of one table in one transaction of the target, which stores nothing of it.
+
+    Durable when it returns; where it raises, nothing was changed.
+    """
+    began = time.monotonic()
+    (table,) = plan.tables
+    part = Partition(table=table.source.name, index=0)
+    plan = msgspec.structs.replace(
+        plan, tables=(msgspec.structs.replace(table, partitions=(part,)),)
+    )
+    async with job.source.snapshot([table.source], 1) as at:
+        write = partial(job.target.write_once, plan)
+        receipts = await _copy(job, plan, at, 0, [], write)
+    job.meter.finish()
+    return _result(plan, receipts, job.times, time.monotonic() - began)
+
+
+async def _settle(target: Target, run: str, *, receipts: int, steps: int) -> None:
+    """Pass a barrier, and make sure that all that was committed is still there behind it.
+
+    Partitions and steps commit asynchronously: a target that crashes, and is back before the next
+    attempt, has lost those of its last half second.
+    """
+    kept = await target.barrier(run)
+    if (kept.receipts, kept.steps) != (receipts, steps):
+        raise StateError(
+            f"the target has {kept.receipts} of {receipts} partitions and {kept.steps} of {steps} "
+            f"steps of run {run!r}: it lost the last ones in a crash, or another process has "
+            "taken the run over",
+            side="target",
+            hint="start the run again: it does what is missing",
+        )
 
 
 async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
@@ -89,7 +125,7 @@ async def _partition(
 ) -> TablePlan:
     total_bytes = sum(t.source.bytes for t in among)
     want = partition.wanted(table.source.bytes, total_bytes, job.options.parallel)
-    if want == 1 or _refers_to_itself(table):
+    if want == 1 or _refers_to_itself(table) or _merges_unseen(table):
         whole = Partition(
             table=table.source.name, index=0, rows=table.source.rows, bytes=table.source.bytes
         )
@@ -111,6 +147,13 @@ def _refers_to_itself(table: TablePlan) -> bool:
     return any(f.references == table.target.name for f in table.target.foreign_keys) and (
         table.source.foreign_keys != table.target.foreign_keys or not table.restartable
     )
+
+
+def _merges_unseen(table: TablePlan) -> bool:
+    """Say whether the source may have a merge key twice, which a single partition alone finds."""
+    here = dict(zip(table.columns, table.target_columns, strict=True))
+    keys = [{here.get(c) for c in key.columns} for key in table.source.keys]
+    return bool(table.merge_by) and not any(key <= set(table.merge_by) for key in keys)
 
 
 async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
@@ -148,12 +191,17 @@ def _unfinished(plan: Plan, receipts: Iterable[Receipt]) -> list[TablePlan]:
 
 
 async def _copy(
-    job: Job, plan: Plan, at: Snapshot, epoch: int, receipts: list[Receipt]
+    job: Job,
+    plan: Plan,
+    at: Snapshot,
+    epoch: int,
+    receipts: list[Receipt],
+    write: Write | None = None,
 ) -> list[Receipt]:
     """Copy what has no receipt, one level of tables after the other."""
     copier = Copier(
         job.source,
-        job.target,
+        write or job.target.write,
         at,
         run=plan.run,
         epoch=epoch,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 
 from fastload.config import CopyOptions
-from fastload.errors import ResumeRefused
-from fastload.model import Catalog, Inspection, StoredRun, Table
+from fastload.errors import ResumeRefused, StateError
+from fastload.model import Catalog, Inspection, Plan, StoredRun, Table, TablePlan
 
 
 def check(
@@ -28,6 +29,52 @@ def check(
             hint="start it as it was begun to continue it; or forget it with fresh=True, then "
             "mode='replace' or 'truncate' clears what it has copied",
         )
+
+
+def check_rows(table: TablePlan, ours: int, there: int) -> None:
+    """Refuse to empty a table of the target that holds other rows than those of its receipts.
+
+    Raises:
+        ResumeRefused: Someone else has written to the table, or removed rows from it.
+    """
+    if ours != there:
+        raise ResumeRefused(
+            f"the target's {table.target.name} holds {there} rows and the run has written {ours}; "
+            "the table would have to start over, which would remove rows that are not the run's",
+            side="target",
+            table=str(table.target.name),
+            hint="find out who else writes there; then forget the run with fresh=True, and "
+            "mode='truncate' or 'replace' clears the table",
+        )
+
+
+def others(plan: Plan, stored: Iterable[Plan]) -> list[str]:
+    """Return the names of stored runs that this one makes void by clearing one of their tables.
+
+    Raises:
+        StateError: Another run is filling one of the tables, and rows of both would mix.
+    """
+    tables = {t.target.name for t in plan.tables}
+    void = []
+    for other in stored:
+        shared = sorted(tables & {t.target.name for t in other.tables})
+        if other.run == plan.run or not shared or _mix(plan, other):
+            continue
+        if plan.mode not in ("truncate", "replace"):
+            raise StateError(
+                f"the target's {shared[0]} belongs to run {other.run!r}, which is not done",
+                side="target",
+                table=str(shared[0]),
+                hint="start that run as it was begun to continue it; or forget it: "
+                f"fastload runs TARGET --discard {shlex.quote(other.run)}",
+            )
+        void.append(other.run)
+    return void
+
+
+def _mix(plan: Plan, other: Plan) -> bool:
+    """Say whether both only add to what is there, so that neither minds the other."""
+    return {plan.mode, other.mode} <= {"append", "upsert"}
 
 
 def _of_options(stored: StoredRun, options: CopyOptions, source: str) -> Iterator[str]:
@@ -74,3 +121,5 @@ def _of_target(stored: StoredRun, existing: Inspection) -> Iterator[str]:
             yield f"the target's table {table.target.name} is gone"
         elif rows and there.empty:
             yield f"the target's table {table.target.name} was emptied after {rows} rows"
+        elif not rows and not there.empty and stored.plan.mode not in ("append", "upsert"):
+            yield f"the target's table {table.target.name} holds rows that the run has not written"

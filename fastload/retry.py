@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastload.errors import FastloadError
+import anyio
+
+from fastload.errors import ConnectError, FastloadError
 
 ATTEMPTS = 5
 _FIRST_WAIT_S = 0.2
@@ -17,3 +19,27 @@ def wait_s(error: FastloadError, attempt: int) -> float | None:
     if not error.retryable or attempt >= ATTEMPTS:
         return None
     return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1))
+
+
+class Attempts:
+    """The attempts at one thing, which remember how it first failed."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: FastloadError | None = None
+
+    async def pause_after(self, error: FastloadError) -> None:
+        """Wait before the next attempt, or raise: what a server says in its fall is kept.
+
+        One whose disk is full goes down, and the last attempt only finds that nobody answers.
+        """
+        self._count += 1
+        self._first = self._first or error
+        pause_s = wait_s(error, self._count)
+        if pause_s is None:
+            if isinstance(error, ConnectError) and not isinstance(self._first, ConnectError):
+                error.hint = f"it began with: {self._first.message}" + (
+                    f"\n  {error.hint}" if error.hint else ""
+                )
+            raise error
+        await anyio.sleep(pause_s)

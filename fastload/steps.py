@@ -91,13 +91,9 @@ def ways_to_end(steps: Collection[Step]) -> dict[str, int]:
 
 
 async def _attempt(target: Target, step: Step, run: str, epoch: int, width: int) -> None:
-    attempt = 1
+    attempts = retry.Attempts()
     while True:
         try:
             return await target.run_step(step, run, epoch, width=width)
         except FastloadError as error:
-            pause_s = retry.wait_s(error, attempt)
-            if pause_s is None:
-                raise
-            attempt += 1
-            await anyio.sleep(pause_s)
+            await attempts.pause_after(error)

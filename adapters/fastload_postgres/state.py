@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fastload import resume
 from fastload.errors import StateError
-from fastload.model import Cut, Plan, QualifiedName, Receipt, StoredRun, TablePlan
+from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
 from fastload_postgres.connection import Connection, Sessions
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.receipts (
     epoch bigint NOT NULL, rows bigint, bytes bigint, cut text,
     completed timestamptz,
     PRIMARY KEY (run, table_schema, table_name, partition));
+CREATE UNLOGGED TABLE IF NOT EXISTS {SCHEMA}.receipts_of_unlogged (
+    LIKE {SCHEMA}.receipts INCLUDING ALL) INHERITS ({SCHEMA}.receipts);
 CREATE TABLE IF NOT EXISTS {SCHEMA}.steps (
     run text, step text, completed timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run, step));
 CREATE TABLE IF NOT EXISTS {SCHEMA}.barrier (
@@ -42,10 +45,14 @@ _EXISTS = f"SELECT to_regclass('{SCHEMA}.runs') IS NOT NULL"
 _FENCE = f"(SELECT 1 FROM {SCHEMA}.runs WHERE run = $1 AND epoch = $2 FOR SHARE)"
 _BEGIN_RECEIPT = f"""
 WITH fence AS {_FENCE}
-INSERT INTO {SCHEMA}.receipts (run, epoch, table_schema, table_name, partition)
+INSERT INTO {SCHEMA}.{{receipts}} (run, epoch, table_schema, table_name, partition)
 SELECT $1::text, $2::bigint, $3::text, $4::text, $5::integer FROM fence
 ON CONFLICT DO NOTHING
 RETURNING 1"""
+_BEGIN_RECEIPTS = {
+    False: _BEGIN_RECEIPT.format(receipts="receipts"),
+    True: _BEGIN_RECEIPT.format(receipts="receipts_of_unlogged"),
+}
 _END_RECEIPT = f"""
 UPDATE {SCHEMA}.receipts SET rows = $5, bytes = $6, cut = $7, completed = clock_timestamp()
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
@@ -55,6 +62,13 @@ WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
 _RECEIPTS = f"""
 SELECT table_schema, table_name, partition, epoch, rows, bytes, cut FROM {SCHEMA}.receipts
 WHERE run = $1 AND completed IS NOT NULL"""
+_KEPT = f"""
+SELECT (SELECT count(*) FROM {SCHEMA}.receipts WHERE run = $1 AND completed IS NOT NULL),
+       (SELECT count(*) FROM {SCHEMA}.steps WHERE run = $1)"""
+_FORGET = f"""
+WITH gone AS (DELETE FROM {SCHEMA}.receipts
+              WHERE run = $1 AND table_schema = $2 AND table_name = $3 RETURNING rows)
+SELECT coalesce(sum(rows), 0)::int8 FROM gone"""
 _BEGIN_STEP = f"""
 WITH fence AS {_FENCE}
 INSERT INTO {SCHEMA}.steps (run, step) SELECT $1::text, $3::text FROM fence
@@ -70,11 +84,13 @@ async def make(connection: Connection) -> None:
 
 
 async def store_plan(connection: Connection, plan: Plan) -> int:
-    """Insert the run with its plan and return its epoch, 1.
+    """Insert the run with its plan and return its epoch, 1; ``make`` has the lock.
 
     Raises:
-        StateError: The run is there already.
+        StateError: The run is there already, or another is filling one of its tables.
     """
+    for other in await check_free(connection, plan):
+        await _delete(connection, other)
     stored = await connection.fetchval(
         f"INSERT INTO {SCHEMA}.runs (run, epoch, plan) VALUES ($1, 1, $2) "
         "ON CONFLICT DO NOTHING RETURNING epoch",
@@ -90,6 +106,14 @@ async def store_plan(connection: Connection, plan: Plan) -> int:
     return int(stored)
 
 
+async def check_free(connection: Connection, plan: Plan) -> list[str]:
+    """Return the runs that the plan makes void; StateError where one stands in its way."""
+    if not await connection.fetchval(_EXISTS):
+        return []
+    stored = await connection.fetch(f"SELECT plan FROM {SCHEMA}.runs")
+    return resume.others(plan, [_unpack(row["plan"]) for row in stored])
+
+
 async def replace_table_plan(connection: Connection, run: str, table: TablePlan) -> None:
     """Store a new plan of one table within the run's."""
     packed = await connection.fetchval(f"SELECT plan FROM {SCHEMA}.runs WHERE run = $1", run)
@@ -102,14 +126,21 @@ async def replace_table_plan(connection: Connection, run: str, table: TablePlan)
     )
 
 
-async def begin_receipt(connection: Connection, receipt: Receipt) -> Receipt | None:
+async def begin_receipt(
+    connection: Connection, receipt: Receipt, *, unlogged: bool = False
+) -> Receipt | None:
     """Insert an open receipt; return None to go on, or the one that is complete already.
 
     Waits for another writer of the same partition to end.
     """
     name = receipt.table
     began = await connection.fetchval(
-        _BEGIN_RECEIPT, receipt.run, receipt.epoch, name.schema, name.name, receipt.partition
+        _BEGIN_RECEIPTS[unlogged],
+        receipt.run,
+        receipt.epoch,
+        name.schema,
+        name.name,
+        receipt.partition,
     )
     if began:
         return None
@@ -136,14 +167,9 @@ async def end_receipt(connection: Connection, receipt: Receipt) -> None:
     )
 
 
-async def forget_receipts(connection: Connection, run: str, table: QualifiedName) -> None:
-    """Delete the receipts of one table."""
-    await connection.execute(
-        f"DELETE FROM {SCHEMA}.receipts WHERE run = $1 AND table_schema = $2 AND table_name = $3",
-        run,
-        table.schema,
-        table.name,
-    )
+async def forget_receipts(connection: Connection, run: str, table: QualifiedName) -> int:
+    """Delete the receipts of one table, and return how many rows they stood for."""
+    return int(await connection.fetchval(_FORGET, run, table.schema, table.name))
 
 
 async def fence(connection: Connection, run: str, epoch: int) -> None:
@@ -198,16 +224,22 @@ class PostgresState:
             async with connection.transaction():
                 await connection.execute("SET LOCAL synchronous_commit = on")
                 await connection.execute(_LOCK)
-                for table in ("receipts", "steps", "runs"):
-                    await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
+                await _delete(connection, run)
                 if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {SCHEMA}.runs)"):
                     await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
-async def pass_barrier(connection: Connection) -> None:
+async def _delete(connection: Connection, run: str) -> None:
+    """Delete all that is stored of a run, first what its writers hold fast until they are done."""
+    for table in ("runs", "receipts", "steps"):
+        await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
+
+
+async def pass_barrier(connection: Connection, run: str) -> Kept:
     """Commit a row synchronously, which flushes every asynchronous commit before it.
 
-    A transaction that writes nothing flushes nothing, whatever synchronous_commit says.
+    A transaction that writes nothing flushes nothing, whatever synchronous_commit says. What it
+    counts of the run was committed before, and is durable with it.
     """
     async with connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = on")
@@ -216,6 +248,9 @@ async def pass_barrier(connection: Connection) -> None:
             f"INSERT INTO {SCHEMA}.barrier VALUES (1, clock_timestamp()) "
             "ON CONFLICT (id) DO UPDATE SET passed = excluded.passed"
         )
+        counts = await connection.fetchrow(_KEPT, run)
+    assert counts is not None
+    return Kept(receipts=counts[0], steps=counts[1])
 
 
 def _fenced(run: str) -> StateError:

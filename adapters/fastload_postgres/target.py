@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
 from fastload.errors import TargetError
 from fastload.model import (
@@ -14,6 +15,7 @@ from fastload.model import (
     Finding,
     Fit,
     Inspection,
+    Kept,
     Plan,
     QualifiedName,
     Receipt,
@@ -22,7 +24,7 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
-from fastload_postgres import ddl, fitting, state
+from fastload_postgres import ddl, fitting, once, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.inspection import read_inspection
@@ -100,6 +102,8 @@ class PostgresTarget:
         """Run the before-data steps, then store the plan durably, in the last transaction."""
         statements = [s for step in plan.before for s in step.statements]
         async with self._sessions.lend() as connection:
+            if len(statements) > _STATEMENTS_PER_TRANSACTION:
+                await state.check_free(connection, plan)
             while len(statements) > _STATEMENTS_PER_TRANSACTION:
                 first, statements = (
                     statements[:_STATEMENTS_PER_TRANSACTION],
@@ -134,37 +138,54 @@ class PostgresTarget:
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
         async with self._sessions.lend() as connection, connection.transaction():
-            stored = await state.begin_receipt(connection, receipt)
+            # What a crash takes from an unlogged table, it takes from its receipts too.
+            unlogged = table.target.extra.get("persistence") == "u"
+            stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
             if stored is not None:
                 return stored
-            rows = await write_rows(connection, table, reading, self._layouts)
-            seal = await reading.seal()
-            if rows != seal.rows:
-                raise TargetError(
-                    f"the source sent {seal.rows} rows and the target took {rows}",
-                    side="target",
-                    table=str(table.target.name),
-                    partition=receipt.partition,
-                    hint="the partition was rolled back; a rule or trigger on the target may "
-                    "drop rows",
-                )
-            full = msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+            full = await self._written(connection, table, reading, receipt)
             await state.end_receipt(connection, full)
         return full
+
+    async def write_once(
+        self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
+    ) -> Receipt:
+        """Do a whole plan in one transaction; see the seam."""
+        async with once.one_transaction(self._sessions) as connection:
+            await once.run_before(connection, plan)
+            full = await self._written(connection, table, reading, receipt)
+            await once.run_after(connection, plan)
+        return full
+
+    async def _written(
+        self, connection: Connection, table: TablePlan, reading: Reading, receipt: Receipt
+    ) -> Receipt:
+        """Write the rows and return the receipt of what both sides agree on."""
+        rows = await write_rows(connection, table, reading, self._layouts)
+        seal = await reading.seal()
+        if rows != seal.rows:
+            raise TargetError(
+                f"the source sent {seal.rows} rows and the target took {rows}",
+                side="target",
+                table=str(table.target.name),
+                partition=receipt.partition,
+                hint="the partition was rolled back; a rule or trigger on the target may drop rows",
+            )
+        return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""
         async with self._sessions.lend() as connection, connection.transaction():
             await state.fence(connection, run, epoch)
-            await state.forget_receipts(connection, run, table.source.name)
+            ours = await state.forget_receipts(connection, run, table.source.name)
             if table.restartable:
-                await connection.execute(f"TRUNCATE {qualified(table.target.name)}")
+                await _empty(connection, table, ours)
             await state.replace_table_plan(connection, run, table)
 
-    async def barrier(self) -> None:
-        """Commit a row synchronously."""
+    async def barrier(self, run: str) -> Kept:
+        """Commit a row synchronously, and count what is left of the run."""
         async with self._sessions.lend() as connection:
-            await state.pass_barrier(connection)
+            return await state.pass_barrier(connection, run)
 
     def state(self) -> state.PostgresState:
         """Return the runs stored in this database."""
@@ -174,6 +195,14 @@ class PostgresTarget:
         """Return version, rights and settings that matter to a writer."""
         async with self._sessions.lend() as connection:
             return await examine_target(connection)
+
+
+async def _empty(connection: Connection, table: TablePlan, ours: int) -> None:
+    """Empty the table, unless it holds other rows than this run's."""
+    name = qualified(table.target.name)
+    await connection.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+    resume.check_rows(table, ours, await connection.fetchval(f"SELECT count(*) FROM {name}"))
+    await connection.execute(f"TRUNCATE {name}")
 
 
 async def _run(connection: Connection, statements: Sequence[str]) -> None:

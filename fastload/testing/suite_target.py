@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import msgspec
@@ -15,8 +16,18 @@ from fastload import planner
 from fastload.adapter import Endpoint, Selection, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
-from fastload.errors import SourceError, StateError, TargetError
-from fastload.model import Cut, Partition, Plan, QualifiedName, Receipt, Seal, Sequence, TablePlan
+from fastload.errors import FastloadError, ResumeRefused, SourceError, StateError, TargetError
+from fastload.model import (
+    Cut,
+    Kept,
+    Partition,
+    Plan,
+    QualifiedName,
+    Receipt,
+    Seal,
+    Sequence,
+    TablePlan,
+)
 from fastload.stream import StreamSource
 from fastload.testing.suite_hooks import NAME, Hooks, items, tuples
 
@@ -88,8 +99,9 @@ class TargetSuite(Hooks):
         """The receipt is full, and the run's state has it."""
         async with self._prepared(endpoint) as run:
             receipt = await run.target.write(run.table, Rows(items(1000)), run.receipt())
-            await run.target.barrier()
+            kept = await run.target.barrier(_RUN)
             stored = await run.target.state().claim(_RUN)
+        assert kept == Kept(receipts=1, steps=0)
         assert (receipt.rows, receipt.cut) == (1000, _CUT)
         assert stored is not None
         assert stored.receipts == (receipt,)
@@ -191,7 +203,9 @@ class TargetSuite(Hooks):
             await run.target.write(run.table, Rows(items(10)), run.receipt())
             for step in (*run.plan.after, *run.plan.after):
                 await run.target.run_step(step, _RUN, run.epoch)
+            kept = await run.target.barrier(_RUN)
             stored = await run.target.state().claim(_RUN)
+        assert kept == Kept(receipts=1, steps=len(run.plan.after))
         assert stored is not None
         assert sorted(stored.steps) == sorted(s.id for s in run.plan.after)
 
@@ -207,6 +221,85 @@ class TargetSuite(Hooks):
         assert stored.receipts == ()
         assert stored.plan.tables[0].partitions == parts
         assert await self.rows(endpoint, NAME) == []
+
+    async def test_a_table_with_rows_of_others_does_not_start_over(
+        self, endpoint: Endpoint
+    ) -> None:
+        """Emptying it would remove rows that no receipt stands for."""
+        async with self._prepared(endpoint) as run:
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+            await self.fill(endpoint, NAME, items(1, first=99), ("id",))
+            with pytest.raises(ResumeRefused, match="holds 11 rows and the run has written 10"):
+                await run.target.restart(_RUN, run.epoch, run.table)
+            (stored,) = await run.target.state().runs()
+        assert len(stored.receipts) == 1
+        assert len(await self.rows(endpoint, NAME)) == 11
+
+    async def test_a_plan_is_done_at_once_or_not_at_all(self, endpoint: Endpoint) -> None:
+        """Rows that cannot be written bring back what was cleared for them; nothing is stored."""
+        await self.fill(endpoint, NAME, items(5, first=100), ("id",))
+
+        def fail() -> None:
+            raise SourceError("the source has failed")
+
+        async with self.adapter.target(endpoint, connections=2) as target:
+            for mode in ("truncate", "replace"):
+                plan = await _planned(target, (), mode=mode)
+                once = partial(target.write_once, plan, plan.tables[0])
+                receipt = Receipt(run=_RUN, epoch=0, table=NAME, partition=0)
+                for reading in (Rows(items(10), middle=fail), Rows(items(10), claims=9)):
+                    with pytest.raises(FastloadError):
+                        await once(reading, receipt)
+                    assert await self.rows(endpoint, NAME) == tuples(items(5, first=100))
+                done = await once(Rows(items(10)), receipt)
+                assert done.rows == 10
+                assert await self.rows(endpoint, NAME) == tuples(items(10))
+                append = await _planned(target, (), mode="append")
+                more = Rows(items(3, first=50))
+                await target.write_once(append, append.tables[0], more, receipt)
+                assert len(await self.rows(endpoint, NAME)) == 13
+                await self._clear(target, receipt)
+            assert await target.state().runs() == []
+
+    async def _clear(self, target: Target, receipt: Receipt) -> None:
+        plan = await _planned(target, (), mode="truncate")
+        rows = Rows(items(5, first=100))
+        await target.write_once(plan, plan.tables[0], rows, receipt)
+
+    @pytest.mark.parametrize(
+        ("begun", "then", "outcome"),
+        [
+            ("create", "create", "refused"),
+            ("create", "append", "refused"),
+            ("append", "truncate", "forgotten"),
+            ("append", "replace", "forgotten"),
+            ("append", "append", "kept"),
+            ("append", "upsert", "kept"),
+            ("upsert", "append", "kept"),
+        ],
+    )
+    async def test_another_run_that_fills_the_table(
+        self, endpoint: Endpoint, begun: str, then: str, outcome: str
+    ) -> None:
+        """It stands in the way, is made void, or goes on beside, as the modes say."""
+        if begun != "create":
+            await self.fill(endpoint, NAME, items(0), ("id",))
+        async with self.adapter.target(endpoint, connections=2) as target:
+            first = await _planned(target, (), mode=begun)
+            await target.prepare(first)
+            second = await _planned(target, (), mode=then, run="second")
+            if outcome == "refused":
+                with pytest.raises(StateError, match=f"belongs to run '{_RUN}'"):
+                    await target.prepare(second)
+            else:
+                await target.prepare(second)
+            runs = {stored.plan.run for stored in await target.state().runs()}
+            if outcome == "forgotten":
+                receipt = Receipt(run=_RUN, epoch=1, table=NAME, partition=0)
+                with pytest.raises(StateError):
+                    await target.write(first.tables[0], Rows(items(10)), receipt)
+        expected = {"refused": {_RUN}, "forgotten": {"second"}, "kept": {_RUN, "second"}}
+        assert runs == expected[outcome]
 
     async def test_a_discarded_run_is_forgotten(self, endpoint: Endpoint) -> None:
         """Its rows stay; discarding again, or an unknown run, has no effect."""
@@ -252,7 +345,9 @@ class TargetSuite(Hooks):
             yield Prepared(target, plan, await target.prepare(plan))
 
 
-async def _planned(target: Target, sequences: tuple[Sequence, ...]) -> Plan:
+async def _planned(
+    target: Target, sequences: tuple[Sequence, ...], *, mode: str = "create", run: str = _RUN
+) -> Plan:
     """Plan a run that makes the table of items with a primary key."""
     from fastload.model import Key
 
@@ -270,8 +365,8 @@ async def _planned(target: Target, sequences: tuple[Sequence, ...]) -> Plan:
         await target.inspect(wanted),
         source=stream,
         target=target,
-        options=CopyOptions.make(),
-        run=_RUN,
+        options=CopyOptions.make(mode=mode),
+        run=run,
     )
     (planned,) = plan.tables
     part = Partition(table=NAME, index=0)

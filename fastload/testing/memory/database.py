@@ -101,10 +101,11 @@ def check(table: Table, rows: pa.Table) -> None:
                 column=column.name,
             )
     for key in table.keys:
-        _check_key(table, key.columns, rows)
+        check_key(table, key.columns, rows)
 
 
-def _check_key(table: Table, columns: tuple[str, ...], rows: pa.Table) -> None:
+def check_key(table: Table, columns: tuple[str, ...], rows: pa.Table) -> None:
+    """Raise ConstraintError where two rows have the same key."""
     seen: set[Any] = set()
     for values in keys_of(rows, columns):
         if None not in values and values in seen:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
 from fastload.errors import EncodeError, StateError, TargetError
 from fastload.model import (
@@ -17,6 +18,7 @@ from fastload.model import (
     Finding,
     Fit,
     Inspection,
+    Kept,
     Plan,
     QualifiedName,
     Receipt,
@@ -27,7 +29,7 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.testing.memory import schema
-from fastload.testing.memory.database import MemoryDatabase, StoredPlan, keys_of
+from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check_key, keys_of
 from fastload.testing.memory.statements import Empty, execute, write_down
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class MemoryTarget:
         """Run the before-data steps and store the plan."""
         if plan.run in self._database.runs:
             raise StateError(f"run {plan.run!r} was started by another process", side="target")
+        for other in resume.others(plan, [stored.plan for stored in self._database.runs.values()]):
+            await self.state().discard(other)
         for step in plan.before:
             for statement in step.statements:
                 execute(self._database, statement)
@@ -132,20 +136,29 @@ class MemoryTarget:
             if done := self._database.receipts.get(key):
                 return done
             batches = [self._taken(table, batch) async for batch in reading]
-            seal = await reading.seal()
-            rows = sum(batch.num_rows for batch in batches)
-            if rows != seal.rows:
-                raise TargetError(
-                    f"the source sent {seal.rows} rows and the target took {rows}",
-                    side="target",
-                    table=str(table.target.name),
-                    partition=receipt.partition,
-                )
+            full = await _sealed(reading, receipt, table, batches)
             self._database.fence(receipt.run, receipt.epoch)
             self._insert(table, batches)
-            full = msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
             self._database.receipts[key] = full
             return full
+
+    async def write_once(
+        self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
+    ) -> Receipt:
+        """Collect the rows, then change all at once, or put back what was there."""
+        batches = [batch async for batch in reading]
+        full = await _sealed(reading, receipt, table, batches)
+        tables, sequences = dict(self._database.tables), dict(self._database.sequences)
+        try:
+            for statement in (s for step in plan.before for s in step.statements):
+                execute(self._database, statement)
+            self._insert(table, [self._taken(table, batch) for batch in batches])
+            for statement in (s for step in plan.after for s in step.statements):
+                execute(self._database, statement)
+        except BaseException:
+            self._database.tables, self._database.sequences = tables, sequences
+            raise
+        return full
 
     def _taken(self, table: TablePlan, batch: pa.RecordBatch) -> pa.Table:
         """Return a batch in the target's columns and types; those without a source are NULL."""
@@ -172,6 +185,7 @@ class MemoryTarget:
         stored = self._database.tables[table.target.name]
         rows = pa.concat_tables([stored.rows, *batches])
         if table.merge_by:
+            check_key(table.target, table.merge_by, pa.concat_tables(batches))
             places = {key: i for i, key in enumerate(keys_of(rows, table.merge_by))}
             rows = rows.take(sorted(places.values()))
         self._database.put(table.target.name, rows)
@@ -179,7 +193,11 @@ class MemoryTarget:
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget a table's receipts, empty it where it may be, and store its new plan."""
         stored = self._database.fence(run, epoch)
-        for key in [k for k in self._database.receipts if k[:2] == (run, table.source.name)]:
+        gone = [k for k in self._database.receipts if k[:2] == (run, table.source.name)]
+        ours = sum(self._database.receipts[k].rows or 0 for k in gone)
+        if table.restartable:
+            resume.check_rows(table, ours, self._database.tables[table.target.name].rows.num_rows)
+        for key in gone:
             del self._database.receipts[key]
         if table.restartable:
             execute(self._database, write_down(Empty(table.target.name)))
@@ -188,8 +206,13 @@ class MemoryTarget:
         )
         stored.plan = msgspec.structs.replace(stored.plan, tables=tables)
 
-    async def barrier(self) -> None:
-        """Return: memory is as durable as it gets."""
+    async def barrier(self, run: str) -> Kept:
+        """Return what there is: memory is as durable as it gets."""
+        stored = self._database.runs.get(run)
+        return Kept(
+            receipts=sum(k[0] == run for k in self._database.receipts),
+            steps=len(stored.steps) if stored else 0,
+        )
 
     def state(self) -> MemoryState:
         """Return the runs of this database."""
@@ -198,6 +221,22 @@ class MemoryTarget:
     async def examine(self) -> Sequence[Finding]:
         """Return how many runs are stored."""
         return [Finding(level="ok", subject="runs", text=str(len(self._database.runs)))]
+
+
+async def _sealed(
+    reading: Reading, receipt: Receipt, table: TablePlan, batches: Sequence[pa.Table]
+) -> Receipt:
+    """Return the full receipt of what was read, which must be what the source says it sent."""
+    seal = await reading.seal()
+    rows = sum(batch.num_rows for batch in batches)
+    if rows != seal.rows:
+        raise TargetError(
+            f"the source sent {seal.rows} rows and the target took {rows}",
+            side="target",
+            table=str(table.target.name),
+            partition=receipt.partition,
+        )
+    return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
 
 
 class MemoryState:
