@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fastload.config import CopyOptions
-from fastload.errors import ConfigError, LossyType, SchemaMismatch, TargetNotEmpty
+from fastload.errors import ConfigError, LossyType, PlanError, SchemaMismatch, TargetNotEmpty
 from fastload.model import (
     Catalog,
     Column,
@@ -69,9 +69,17 @@ def make(
         PlanError: What stands in the way, before anything was changed.
     """
     check_names(catalog, options)
+    if not catalog.tables:
+        raise PlanError(
+            f"{source.identity} has no tables to copy",
+            side="source",
+            hint="check the database's name in the URL, and `exclude`",
+        )
+    pairs = [*zip(catalog.tables, wanted.tables, strict=True)]
+    if source.identity == target.identity:
+        _check_apart(pairs)
     for table in wanted.tables:
         _check_state(table, existing.table(table.name), options)
-    pairs = zip(catalog.tables, wanted.tables, strict=True)
     levels = _levels(existing, options)
     tables = tuple(
         _plan_table(here, there, existing, catalog.dialect, source, target, options, levels)
@@ -98,6 +106,18 @@ def make(
         not_carried=tuple(dict.fromkeys((*wanted.not_carried, *steps.not_carried))),
         options=options.shape(),
     )
+
+
+def _check_apart(pairs: Iterable[tuple[Table, Table]]) -> None:
+    """Refuse a copy of a database into itself, unless under other names."""
+    for here, there in pairs:
+        if here.name == there.name:
+            raise PlanError(
+                f"source and target are one database, and {here.name} would be copied into itself",
+                table=str(here.name),
+                hint="check both URLs; or give the copy another name: "
+                f"rename={{{str(here.name)!r}: 'other.{here.name.name}'}}",
+            )
 
 
 def check_names(catalog: Catalog, options: CopyOptions) -> None:
@@ -198,8 +218,8 @@ def _plan_table(
 ) -> TablePlan:
     there = existing.table(wanted.name) if options.mode != "replace" else None
     table = there.table if there else wanted
-    columns = here.data_columns
     names = options.target_columns(here.name) if there else {}
+    columns = _columns(here, table, names)
     if names and options.mode == "create":
         raise SchemaMismatch(
             f"the target has {table.name} already, and its columns are to be renamed",
@@ -226,6 +246,17 @@ def _plan_table(
         level=levels.get(table.name, 0),
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
+    )
+
+
+def _columns(here: Table, table: Table, names: Mapping[str, str]) -> tuple[Column, ...]:
+    """Return the columns whose values are copied.
+
+    A generated one is, where the target has it as a plain column: nobody else would fill it.
+    """
+    plain = {c.name for c in table.columns if c.generated is None}
+    return tuple(
+        c for c in here.columns if c.generated is None or names.get(c.name, c.name) in plain
     )
 
 
@@ -332,7 +363,9 @@ def _route(
     if options.route == "arrow":
         _check_arrow(here, fits, columns)
         return "arrow", None, "asked for"
-    shared = [w for w in here.wires if w in target.capabilities.wires]
+    # What a table's wires take is said of its own data, not of what it computes from them.
+    computed = any(c.generated is not None for c in columns)
+    shared = [w for w in here.wires if w in target.capabilities.wires and not computed]
     differing = [c.name for c, f in zip(columns, fits, strict=True) if not f.same]
     if shared and not differing:
         return "wire", shared[0], f"both sides take {shared[0]} and all types are equal"

@@ -19,7 +19,7 @@ def _no_extension(catalog: str, oid: str) -> str:
 
 RELATIONS = f"""
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
-       c.relispartition AS is_partition, c.relpersistence::text AS persistence,
+       c.relispartition AS is_partition, current_user AS role,
        has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT') AS readable
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SYSTEM}

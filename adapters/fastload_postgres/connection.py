@@ -1,25 +1,23 @@
-"""Connections to PostgreSQL: settings, lending, and the only place that knows driver errors."""
+"""Connections to PostgreSQL: settings, lending, and giving back."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 import asyncpg
 
-from fastload import errors
 from fastload.url import Url
+from fastload_postgres.connecting import arguments, connecting
+from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[Any]
 else:
     Connection: TypeAlias = asyncpg.Connection
 
-CONNECT_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_S = 30
 
 # Every session: names resolve nowhere but in pg_catalog, so that each name the server prints or
@@ -112,11 +110,7 @@ class Sessions:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        if isinstance(self._endpoint, Url):
-            connection = await connect(self._endpoint, self._side)
-        else:
-            with translated(self._side):
-                connection = await self._endpoint.acquire()
+        connection = await self._open()
         try:
             with translated(self._side):
                 await _configure(connection, self._side)
@@ -124,6 +118,16 @@ class Sessions:
             await self._end(connection)
             raise
         return connection
+
+    async def _open(self) -> Connection:
+        made: Connection
+        if isinstance(self._endpoint, Url):
+            with connecting(self._endpoint, self._side):
+                made = await asyncpg.connect(**arguments(self._endpoint, self._side))
+        else:
+            with translated(self._side):
+                made = await self._endpoint.acquire()
+        return made
 
     async def _end(self, connection: Connection) -> None:
         with anyio.move_on_after(self._CLOSE_S, shield=True), suppress(Exception):
@@ -149,43 +153,6 @@ class Sessions:
                 await self._endpoint.release(connection)
 
 
-async def connect(url: Url, side: str) -> Connection:
-    """Connect, or raise the ConnectError that says what to do."""
-    options = dict(url.options)
-    host: str | None = options.pop("host", None) or url.host
-    arguments: dict[str, Any] = {
-        "host": host or "127.0.0.1",
-        "port": url.port,
-        "user": url.user,
-        "password": url.password.reveal() if url.password else None,
-        "database": url.database,
-        "timeout": float(options.pop("connect_timeout", CONNECT_TIMEOUT_S)),
-        "server_settings": {"application_name": options.pop("application_name", "fastload")},
-    }
-    with _connecting(url, side):
-        made: Connection = await asyncpg.connect(**arguments, ssl=_tls(options, url, side))
-        return made
-
-
-def _tls(options: dict[str, str], url: Url, side: str) -> Any:
-    mode = options.pop("sslmode", "prefer")
-    files = {k: options.pop(k, None) for k in ("sslrootcert", "sslcert", "sslkey")}
-    if options:
-        raise errors.ConfigError(
-            f"unknown option in the URL: {', '.join(sorted(options))}",
-            side=side,
-            hint="known: host, sslmode, sslrootcert, sslcert, sslkey, connect_timeout, "
-            "application_name",
-        )
-    if not any(files.values()):
-        return mode
-    context = ssl.create_default_context(cafile=files["sslrootcert"])
-    context.check_hostname = mode == "verify-full"
-    if files["sslcert"]:
-        context.load_cert_chain(files["sslcert"], files["sslkey"])
-    return context
-
-
 async def _configure(connection: Connection, side: str) -> None:
     version = connection.get_server_version().major
     settings = {k: v for k, v in _SETTINGS.items() if version >= _ONLY_SINCE.get(k, 0)}
@@ -194,111 +161,6 @@ async def _configure(connection: Connection, side: str) -> None:
             settings |= extra
     settings |= SOURCE_SETTINGS if side == "source" else TARGET_SETTINGS
     await connection.execute(";".join(f"SET {k} = '{v}'" for k, v in settings.items()))
-
-
-@contextmanager
-def _connecting(url: Url, side: str) -> Iterator[None]:
-    place = f"{url.host or url.options.get('host', '127.0.0.1')}:{url.port or 5432}"
-    try:
-        yield
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as e:
-        raise errors.AuthenticationError(
-            f"the server at {place} refused user {url.user!r}",
-            side=side,
-            hint="check user and password; the server's pg_hba.conf decides who may come in",
-        ) from e
-    except asyncpg.InvalidCatalogNameError as e:
-        raise errors.DatabaseNotFound(
-            f"the server at {place} has no database {url.database!r}",
-            side=side,
-            hint="check the name after the last slash of the URL, or create the database",
-        ) from e
-    except socket.gaierror as e:
-        raise errors.ConnectError(
-            f"the host {url.host!r} is not known",
-            side=side,
-            hint="check the host name in the URL and this machine's DNS",
-        ) from e
-    except ssl.SSLError as e:
-        raise errors.TlsError(
-            f"the encrypted connection to {place} was refused: {e.reason}",
-            side=side,
-            hint="check sslmode and sslrootcert in the URL",
-        ) from e
-    except TimeoutError as e:
-        raise errors.ConnectError(
-            f"the server at {place} did not answer",
-            side=side,
-            hint="check host and port, and that no firewall drops packets on the way",
-        ) from e
-    except OSError as e:
-        raise errors.ConnectError(
-            f"no server answers at {place}",
-            side=side,
-            hint="check host and port, and that the server is running and listens there",
-        ) from e
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as e:
-        raise translate(e, side) from e
-
-
-@contextmanager
-def translated(side: str, table: str | None = None) -> Iterator[None]:
-    """Turn driver errors raised inside into fastload's, naming side and table."""
-    try:
-        yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise translate(error, side, table) from error
-
-
-_BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
-    "08": (errors.ConnectionLost, None),
-    "23": (errors.ConstraintError, None),
-    "57P": (errors.ConnectionLost, "the server ended the connection; start the run again"),
-    "53100": (errors.TargetFull, "free space on the target, then start the run again"),
-    "42501": (errors.FastloadError, "grant the right named above; fastload doctor lists them"),
-    "28": (errors.AuthenticationError, None),
-    "53300": (errors.ConnectError, "lower `parallel`, or raise max_connections on the server"),
-    "53200": (
-        errors.FastloadError,
-        "raise max_locks_per_transaction on the server, or copy fewer tables at a time",
-    ),
-    "55P03": (errors.FastloadError, "another session holds a lock; see pg_stat_activity"),
-}
-_RETRYABLE = ("40001", "40P01", "55P03", "53300", "08", "57P")
-
-
-def translate(error: BaseException, side: str, table: str | None = None) -> errors.FastloadError:
-    """Return fastload's error for a driver's; the driver's text has no credentials in it."""
-    if isinstance(error, errors.FastloadError):
-        return error
-    state = getattr(error, "sqlstate", None) or ""
-    kind: type[errors.FastloadError]
-    kind, hint = errors.SourceError if side == "source" else errors.TargetError, None
-    if not state:
-        kind, hint = errors.ConnectionLost, "start the run again: it continues"
-    for prefix, (mapped, advice) in _BY_CLASS.items():
-        if state.startswith(prefix):
-            kind = mapped if mapped is not errors.FastloadError else kind
-            hint = advice
-    made = kind(_message(error, side), side=side, table=table or _table_of(error), hint=hint)
-    made.column = getattr(error, "column_name", None)
-    made.retryable = kind.retryable or state.startswith(_RETRYABLE)
-    return made
-
-
-def _message(error: BaseException, side: str) -> str:
-    text = getattr(error, "message", None) or str(error) or type(error).__name__
-    detail = getattr(error, "detail", None)
-    context = getattr(error, "context", None)
-    parts = [f"{side}: {text}"]
-    parts += [str(part) for part in (detail, context) if part]
-    advice = getattr(error, "hint", None)
-    return "\n  ".join(parts + ([f"server's hint: {advice}"] if advice else []))
-
-
-def _table_of(error: BaseException) -> str | None:
-    schema, table = getattr(error, "schema_name", None), getattr(error, "table_name", None)
-    return f"{schema}.{table}" if schema and table else None
 
 
 @asynccontextmanager

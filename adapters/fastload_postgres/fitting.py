@@ -127,6 +127,8 @@ def _takes_exact(source: Column, target: Column) -> bool:
 
 def _loss(source: Column, target: Column) -> str | None:
     there, here = _kind(source), _kind(target)
+    if target.type.startswith("character(") and not source.type.startswith("character("):
+        return f"spaces at the end ({source.type} into {target.type})"
     if (there, here) in _LOSSES:
         return f"{_LOSSES[there, here]} ({source.type} into {target.type})"
     if characters(target) is not None:

@@ -14,8 +14,9 @@ from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
 from fastload.model import Column, Cut, Partition, Seal, Whole
 from fastload.tasks import task_group
-from fastload_postgres.connection import Connection, translate
-from fastload_postgres.partitions import predicate, reads_by_index
+from fastload_postgres.connection import Connection
+from fastload_postgres.driver_errors import translate
+from fastload_postgres.partitions import OWN_NAMES, USERS_NAMES, predicate, reads_by_index
 from fastload_postgres.quoting import ident, qualified
 from fastload_postgres.snapshot import PostgresSnapshot
 
@@ -107,7 +108,9 @@ async def open_reading(
     async def pump(alone: anyio.CancelScope) -> None:
         with alone:
             try:
-                reading.status = await _copy_out(connection, part, want, keep)
+                status = await _copy_out(connection, part, want, keep)
+                await at.prove_parts(connection, want.table)
+                reading.status = status
                 channel.close()
             except Exception as error:
                 channel.close(translate(error, "source", str(part.table)))
@@ -137,14 +140,19 @@ async def _copy_out(connection: Connection, part: Partition, want: ReadSpec, kee
             format=form,
         )
     scan = "off" if reads_by_index(want.table, part.extent) else "DEFAULT"
-    await connection.execute(f"SET LOCAL enable_seqscan = {scan}")
-    return await connection.copy_from_query(query(part, want), output=keep, format=form)
+    names = f"; {USERS_NAMES}" if want.where else ""
+    await connection.execute(f"SET LOCAL enable_seqscan = {scan}{names}")
+    status = await connection.copy_from_query(query(part, want), output=keep, format=form)
+    if want.where:
+        await connection.execute(OWN_NAMES)
+    return status
 
 
 def _needs_query(want: ReadSpec) -> bool:
     casts = not want.wire and any(_cast(want, want.table.column(c)) for c in want.columns)
-    retyped = any(want.table.column(c).extra.get("retyped") for c in want.columns)
-    return bool(want.where or casts or retyped or want.table.extra.get("relkind") != "r")
+    columns = [want.table.column(c) for c in want.columns]
+    selected = any(c.extra.get("retyped") or c.generated is not None for c in columns)
+    return bool(want.where or casts or selected or want.table.extra.get("relkind") != "r")
 
 
 def query(part: Partition, want: ReadSpec) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastload.adapter import Selection
 from fastload.errors import SourceError, TableNotFound
 from fastload.model import QualifiedName
-from fastload_postgres.quoting import qualified
+from fastload_postgres.quoting import ident, qualified
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -84,10 +84,10 @@ def _not_found(wanted: str, relations: Sequence[Record]) -> TableNotFound:
 def _check_rights(chosen: Sequence[Record]) -> None:
     refused = [QualifiedName(r["schema"], r["name"]) for r in chosen if not r["readable"]]
     if refused:
-        grants = ", ".join(qualified(n) for n in refused)
+        grants, role = ", ".join(qualified(n) for n in refused), ident(chosen[0]["role"])
         raise SourceError(
             f"this user may not read {', '.join(map(str, refused))}",
             side="source",
             table=str(refused[0]),
-            hint=f"GRANT SELECT ON {grants} TO CURRENT_USER, as their owner; or exclude them",
+            hint=f"as their owner: GRANT SELECT ON {grants} TO {role}; or exclude them",
         )

@@ -12,28 +12,39 @@ queue behind an ALTER that waits for the holder, which waits for the reader.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
 import anyio
 import asyncpg
 
-from fastload.errors import SnapshotLost
+from fastload.errors import FastloadError, SnapshotLost
 from fastload.model import Cut, Position, Table
 from fastload.tasks import task_group
 from fastload_postgres.catalog import current_signatures, storage
-from fastload_postgres.connection import Connection, Sessions, translated
+from fastload_postgres.connection import Connection, Sessions
+from fastload_postgres.driver_errors import translated
 from fastload_postgres.quoting import literal, qualified
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ROLLBACK_S = 2.0
+_PARTITION_TREE_SINCE = 12
 
 
 class PostgresSnapshot:
     """One exported snapshot and the connections that have joined it."""
 
-    def __init__(self, sessions: Sessions, tables: Sequence[Table], token: str, cut: Cut) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        tables: Sequence[Table],
+        parts: Mapping[int, Sequence[int]],
+        token: str,
+        cut: Cut,
+    ) -> None:
         self._sessions = sessions
         self._tables = tables
+        self._parts = parts
         self._idle: list[Connection] = []
         self.token = token
         self.cut = cut
@@ -84,16 +95,48 @@ class PostgresSnapshot:
     async def _join_one(self) -> None:
         self._idle.append(await self._join())
 
+    async def prove_parts(self, connection: Connection, table: Table) -> None:
+        """Raise SnapshotLost where a partitioned table has other parts than at the beginning.
+
+        ATTACH PARTITION waits for no reader, and the rows that it brings are of no snapshot:
+        whoever reads later sees them, and whoever has read before does not.
+        """
+        oid = int(table.extra["oid"])
+        if oid in self._parts and await _parts(connection, [table]) != {oid: self._parts[oid]}:
+            raise _lost(table, "got or lost a partition while it was read")
+
     async def leave(self) -> None:
         """End every idle reader's transaction and give its connection back."""
         while self._idle:
             connection = self._idle.pop()
-            try:
-                await connection.execute("ROLLBACK")
-            except BaseException:
+            with suppress(FastloadError):
+                await _roll_back(connection)
+            if connection.is_in_transaction():
                 await self._sessions.discard(connection)
-                raise
-            await self._sessions.release(connection)
+            else:
+                await self._sessions.release(connection)
+
+
+async def _roll_back(connection: Connection) -> None:
+    """End a transaction that has only read; a server that does not answer is not waited for."""
+    with translated("source"), anyio.move_on_after(_ROLLBACK_S):
+        await connection.execute("ROLLBACK")
+
+
+async def _parts(connection: Connection, tables: Sequence[Table]) -> dict[int, list[int]]:
+    """Return the members of each partitioned table, as the catalogue has them at this moment.
+
+    The function looks beyond the transaction's snapshot, where a query of pg_inherits would not.
+    """
+    oids = [int(t.extra["oid"]) for t in tables if t.extra.get("relkind") == "p"]
+    if not oids or connection.get_server_version().major < _PARTITION_TREE_SINCE:
+        return {}
+    rows = await connection.fetch(
+        "SELECT o AS oid, array_agg(t.relid::oid ORDER BY t.relid) AS members "
+        "FROM unnest($1::oid[]) AS o, pg_partition_tree(o::regclass) AS t GROUP BY 1",
+        oids,
+    )
+    return {row["oid"]: row["members"] for row in rows}
 
 
 @contextmanager
@@ -124,14 +167,16 @@ async def open_snapshot(
         token, cut = await _export(holder)
         await _lock(holder, tables)
         await _prove(sessions, holder, tables)
-        snapshot = PostgresSnapshot(sessions, tables, token, cut)
+        parts = await _parts(holder, tables)
+        snapshot = PostgresSnapshot(sessions, tables, parts, token, cut)
         try:
             await snapshot.join(readers)
             yield snapshot
         finally:
             with anyio.CancelScope(shield=True):
                 await snapshot.leave()
-        await holder.execute("ROLLBACK")
+        with suppress(FastloadError):
+            await _roll_back(holder)
 
 
 async def _export(holder: Connection) -> tuple[str, Cut]:

@@ -18,7 +18,8 @@ from fastload.errors import (
     Unrepresentable,
 )
 from fastload.model import QualifiedName, TablePlan
-from fastload_postgres.connection import Connection, translated
+from fastload_postgres.connection import Connection
+from fastload_postgres.driver_errors import translated
 from fastload_postgres.limits import check, limits_of
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.reading import TEXT_WIRE

@@ -18,6 +18,7 @@ class Proxy:
             dropped, and the connection ends: the work was done and nobody was told. Empty passes
             everything on.
         lost: How many answers were lost.
+        silent: Nothing is passed on any more, and connections stay open.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -25,6 +26,7 @@ class Proxy:
         self.port = 0
         self.lose_answer_to = b""
         self.lost = 0
+        self.silent = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on until either side ends it."""
@@ -32,6 +34,8 @@ class Proxy:
         answers = asyncio.create_task(_pass_on(there, writer))
         try:
             while data := await reader.read(_CHUNK_BYTES):
+                if self.silent:
+                    continue
                 asked = bool(self.lose_answer_to) and self.lose_answer_to in data
                 if asked:
                     answers.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,6 +26,7 @@ from fastload.model import (
     Receipt,
     Seal,
     Sequence,
+    StoredRun,
     TablePlan,
 )
 from fastload.stream import StreamSource
@@ -181,6 +182,32 @@ class TargetSuite(Hooks):
             await self._nothing_is_left(endpoint, now)
             await now.target.write(now.table, Rows(items(10)), now.receipt())
         assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_a_claim_knows_of_every_partition_that_comes_through(
+        self, endpoint: Endpoint
+    ) -> None:
+        """One that is being written is waited for, or refused when it is done."""
+        async with self._prepared(endpoint) as run:
+            slow, written = Rows(items(10)), []
+            claimed: list[StoredRun | None] = []
+            slow.go_on = anyio.Event()
+
+            async def write() -> None:
+                with suppress(StateError):
+                    written.append(await run.target.write(run.table, slow, run.receipt()))
+
+            async def claim() -> None:
+                claimed.append(await run.target.state().claim(_RUN))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(write)
+                await slow.begun.wait()
+                group.start_soon(claim)
+                await anyio.sleep(0.2)
+                slow.go_on.set()
+        assert claimed[0] is not None
+        assert claimed[0].receipts == tuple(written)
+        assert len(await self.rows(endpoint, NAME)) == 10 * len(written)
 
     async def test_a_claim_returns_the_plan_as_it_was_stored(self, endpoint: Endpoint) -> None:
         """Plan, partitions and options are equal; unknown runs are None."""

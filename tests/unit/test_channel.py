@@ -180,3 +180,17 @@ async def test_who_waited_is_told():
         await anyio.wait_all_tasks_blocked()
         await channel.get()
     assert channel.waits().reader_s > 0
+
+
+async def test_a_producer_that_waits_for_room_goes_on_when_nothing_more_is_taken():
+    channel: Channel[int] = Channel(10)
+    await channel.put(1, 10)
+    async with anyio.create_task_group() as group:
+        group.start_soon(channel.put, 2, 10)
+        await anyio.wait_all_tasks_blocked()
+        channel.abandon()
+        with anyio.move_on_after(5) as waiting:
+            await channel.put(3, 10)
+        group.cancel_scope.deadline = anyio.current_time() + 5
+    assert not waiting.cancelled_caught
+    assert not group.cancel_scope.cancelled_caught

@@ -56,7 +56,7 @@ def test_the_condition_of_an_extent(extent, sql):
 
 
 def relation(name: str, schema: str = "public", **facts: Any) -> dict[str, Any]:
-    plain = {"kind": "r", "is_partition": False, "readable": True}
+    plain = {"kind": "r", "is_partition": False, "readable": True, "role": "me"}
     return {"schema": schema, "name": name, **plain, **facts}
 
 
@@ -127,4 +127,4 @@ def test_what_may_not_be_read_is_told_with_the_grant():
     relations = [relation("a"), relation('b"c', readable=False)]
     with pytest.raises(SourceError) as caught:
         choose(relations, Selection())  # type: ignore[arg-type]
-    assert caught.value.hint.startswith('GRANT SELECT ON "public"."b""c" TO')
+    assert caught.value.hint.startswith('as their owner: GRANT SELECT ON "public"."b""c" TO "me"')

@@ -64,6 +64,48 @@ async def test_missing_table(source, target):
     assert "public.orders" in error.hint
 
 
+OPTIONS = {
+    "sslmode=require": (fastload.TlsError, "takes no encrypted connections"),
+    "sslmode=always": (fastload.ConfigError, "sslmode=always"),
+    "sslrootcert=/no/such/file": (fastload.ConfigError, "/no/such/file"),
+    "sslmod=require": (fastload.ConfigError, "unknown option in the URL: sslmod"),
+    "connect_timeout=soon": (fastload.ConfigError, "connect_timeout=soon"),
+    "connect_timeout=0": (fastload.ConfigError, "connect_timeout=0"),
+}
+
+
+@pytest.mark.parametrize(("option", "told"), OPTIONS.items(), ids=OPTIONS.keys())
+async def test_wrong_options_of_the_url(source, target, option, told):
+    error = await refused(f"{with_password(source.url)}?{option}", target.url)
+    assert isinstance(error, told[0])
+    assert told[1] in str(error)
+    assert error.side == "source"
+
+
+async def test_a_certificate_that_is_none(source, target, tmp_path):
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    error = await refused(f"{source.url}?sslrootcert={tmp_path}/ca.pem", target.url)
+    assert isinstance(error, fastload.ConfigError)
+    assert "sslrootcert" in error.hint
+
+
+@pytest.mark.parametrize("mode", ["create", "append", "replace", "truncate", "upsert"])
+async def test_a_database_into_itself(source, mode):
+    source.psql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    error = await refused(source.url, source.url.replace("127.0.0.1", "localhost"), mode=mode)
+    assert isinstance(error, fastload.PlanError)
+    assert "into itself" in str(error)
+    assert source.psql("SELECT count(*) FROM t") == "1"
+    await fastload.copy(source.url, source.url, rename={"public.t": "other.t"})
+    assert source.psql("SELECT count(*) FROM other.t") == "1"
+
+
+async def test_a_database_without_tables(source, target):
+    error = await refused(source.url, target.url)
+    assert isinstance(error, fastload.PlanError)
+    assert "no tables" in str(error)
+
+
 @pytest.fixture(scope="module")
 def guarded():
     with PostgresServer.start(password="right one") as server:

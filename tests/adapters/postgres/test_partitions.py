@@ -213,6 +213,61 @@ async def test_a_column_without_order_is_refused(source):
     assert "n" in caught.value.hint
 
 
+# What citext is, in SQL: sorted without regard to case by operators outside pg_catalog, and cast
+# to text implicitly.
+CASELESS = """
+CREATE TYPE caseless;
+CREATE FUNCTION caseless_in(cstring) RETURNS caseless LANGUAGE internal IMMUTABLE STRICT
+  AS 'textin';
+CREATE FUNCTION caseless_out(caseless) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT
+  AS 'textout';
+CREATE TYPE caseless (INPUT = caseless_in, OUTPUT = caseless_out, LIKE = text, CATEGORY = 'S');
+CREATE CAST (caseless AS text) WITHOUT FUNCTION AS IMPLICIT;
+CREATE FUNCTION caseless_compare(caseless, caseless) RETURNS int LANGUAGE sql IMMUTABLE STRICT
+  AS 'SELECT bttextcmp(lower($1::text), lower($2::text))';
+"""
+for name, sign in (("lt", "<"), ("le", "<="), ("eq", "="), ("ge", ">="), ("gt", ">")):
+    CASELESS += f"""
+    CREATE FUNCTION caseless_{name}(caseless, caseless) RETURNS bool LANGUAGE sql IMMUTABLE STRICT
+      AS 'SELECT lower($1::text) {sign} lower($2::text)';
+    CREATE OPERATOR {sign} (LEFTARG = caseless, RIGHTARG = caseless, FUNCTION = caseless_{name});"""
+CASELESS += """
+CREATE OPERATOR CLASS caseless_order DEFAULT FOR TYPE caseless USING btree AS OPERATOR 1 <,
+  OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 caseless_compare;
+CREATE TABLE t (k caseless PRIMARY KEY, x text);
+INSERT INTO t SELECT CASE WHEN i % 2 = 0 THEN 'k' ELSE 'K' END || lpad(i::text, 8, '0'),
+  repeat('x', 900) FROM generate_series(1, 4000) AS i; ANALYZE t"""
+
+
+@pytest.mark.parametrize("by", ["auto", "keys"])
+async def test_a_type_with_an_order_of_its_own_bounds_nothing(source, by):
+    """The server would compare it otherwise than it was sorted: ranges would overlap."""
+    source.psql(CASELESS)
+    parts, counts, _ = await partitions(source, QualifiedName("public", "t"), by=by)
+    assert sum(counts) == 4000
+    assert not any(isinstance(p.extent, KeyRange) for p in parts)
+    with pytest.raises(fastload.ConfigError, match="has no order"):
+        await partitions(source, QualifiedName("public", "t"), by="k")
+
+
+async def test_a_filter_means_what_it_means_to_the_user(source, target):
+    """Names in it resolve as in the user's own sessions, beside what is looked up in ours."""
+    source.psql(CASELESS)
+    where = "k = 'K00000002' OR k = 'k00000003' OR caseless_eq(k, 'K00000004')"
+    assert source.psql(f"SELECT count(*) FROM t WHERE {where}") == "3"
+    async with fastload.read(source.url, "t", columns=["x"], where=where) as reading:
+        assert (await reading.table()).num_rows == 3
+    target.psql("CREATE TABLE t (k text, x text)")
+    result = await fastload.copy(
+        source.url,
+        target.url,
+        mode="append",
+        types={"public.t.k": "text"},
+        where={"public.t": where},
+    )
+    assert result.rows == 3
+
+
 @pytest.mark.parametrize(
     ("by", "node"), [("keys", "Index"), ("physical", "Tid Range Scan")], ids=["keys", "pages"]
 )

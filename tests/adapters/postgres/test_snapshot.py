@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
+import anyio.to_thread
 import asyncpg
 import pytest
 from fastload_postgres import ADAPTER
@@ -12,6 +15,7 @@ from fastload import Url
 from fastload.adapter import ReadSpec, Selection
 from fastload.errors import SnapshotLost
 from fastload.model import Partition, QualifiedName
+from fastload.testing.faults import proxy
 
 ACCOUNTS = 20_000
 ITEMS = QualifiedName("public", "items")
@@ -149,6 +153,64 @@ async def test_an_alter_that_waits_does_not_stop_the_copy(items, target):
         seen.set()
     assert result.rows == 50_000
     assert items.psql("SELECT count(*) FROM pg_attribute WHERE attname = 'later'") == "1"
+
+
+async def test_a_reader_is_not_behind_an_alter_that_waits_for_it(items):
+    """Its lock was taken when it joined: one asked for now would come after the ALTER's."""
+    async with ADAPTER.source(Url.parse(items.url), connections=1) as source:
+        (table,) = (await source.catalog(Selection(names=(ITEMS,)))).tables
+        async with source.snapshot([table], 1) as at, anyio.create_task_group() as group:
+            altering = await asyncpg.connect(items.url)
+
+            async def alter() -> None:
+                with contextlib.suppress(asyncpg.PostgresError):
+                    await altering.execute("ALTER TABLE items ADD later int")
+
+            group.start_soon(alter)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while int(await anyio.to_thread.run_sync(items.psql, waiting)) == 0:
+                await anyio.sleep(0.01)
+            want = ReadSpec(table=table, columns=("id", "v"))
+            with anyio.fail_after(10):
+                async with source.open(Partition(table=ITEMS, index=0), at, want) as reading:
+                    assert [b.num_rows async for b in reading] == [1]
+            altering.terminate()
+            group.cancel_scope.cancel()
+
+
+PARTED = """
+CREATE TABLE items (id int, v text) PARTITION BY RANGE (id);
+CREATE TABLE items_1 PARTITION OF items FOR VALUES FROM (0) TO (10);
+CREATE TABLE items_2 (id int, v text);
+INSERT INTO items VALUES (1, 'a'); INSERT INTO items_2 VALUES (11, 'b')"""
+
+
+async def test_a_partition_that_is_attached_meanwhile_is_told(source):
+    """It waits for no reader, and its rows would be seen by those who come later."""
+    source.psql(PARTED)
+    async with ADAPTER.source(Url.parse(source.url), connections=1) as opened:
+        (table,) = (await opened.catalog(Selection(names=(ITEMS,)))).tables
+        want, part = ReadSpec(table=table, columns=("id", "v")), Partition(table=ITEMS, index=0)
+        async with opened.snapshot([table], 1) as at:
+            async with opened.open(part, at, want) as reading:
+                assert [b.num_rows async for b in reading] == [1]
+                assert (await reading.seal()).rows == 1
+            source.psql("ALTER TABLE items ATTACH PARTITION items_2 FOR VALUES FROM (10) TO (20)")
+            async with opened.open(part, at, want) as reading:
+                with pytest.raises(SnapshotLost, match="got or lost a partition"):
+                    _ = [batch async for batch in reading]
+
+
+async def test_a_source_that_falls_silent_does_not_hold_up_a_cancellation(items):
+    """Nobody waits for the answer to the last ROLLBACK."""
+    port = Url.parse(items.url).port
+    async with proxy(port) as between:
+        url = Url.parse(items.url.replace(f":{port}", f":{between.port}"))
+        with anyio.fail_after(20):
+            async with ADAPTER.source(url, connections=1) as source:
+                (table,) = (await source.catalog(Selection(names=(ITEMS,)))).tables
+                async with source.snapshot([table], 1):
+                    between.silent = True
 
 
 async def test_row_security_is_an_error_and_not_a_filter(source, target):

@@ -78,6 +78,77 @@ async def test_read_and_write_bring_the_same_rows(filled, target):
     assert target.checksum("t") == filled.checksum("t")
 
 
+async def test_a_write_that_fails_leaves_the_table_as_it_was(target):
+    target.psql(f"{TABLE}; INSERT INTO t VALUES (7, 'kept')")
+    twice = pa.table({"id": pa.array([1, 1], pa.int32()), "name": ["a", "b"]})
+    for mode in ("truncate", "append", "upsert"):
+        with pytest.raises((fastload.ConstraintError, fastload.TargetError)):
+            await fastload.write(twice, target.url, "public.t", mode=mode)
+        assert target.psql("SELECT id, name FROM t") == "7|kept"
+    wrong = pa.table({"id": ["not a number"]})
+    for mode in ("replace", "truncate"):
+        if mode == "truncate":
+            with pytest.raises(fastload.FastloadError):
+                await fastload.write(wrong, target.url, "public.t", mode=mode)
+            assert target.psql("SELECT id, name FROM t") == "7|kept"
+    await fastload.write(twice, target.url, "public.t", mode="replace")
+    assert target.psql("SELECT count(*) FROM t") == "2"
+    assert target.psql("SELECT to_regnamespace('_fastload') IS NULL") == "t"
+
+
+async def test_a_generated_column_fills_a_plain_one(source, target):
+    """Nobody else would, and NULLs in its place would be a silent loss."""
+    source.psql(
+        """CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
+        INSERT INTO t SELECT generate_series(1, 100)"""
+    )
+    target.psql("CREATE TABLE t (id int PRIMARY KEY, twice int)")
+    await fastload.copy(source.url, target.url, mode="append")
+    assert target.checksum("t") == source.checksum("t")
+
+
+async def test_a_key_that_the_source_has_twice_is_not_merged_silently(source, target):
+    """Whichever came last would win; in one partition the server sees them both."""
+    source.psql(
+        """CREATE TABLE t (id int, name text);
+        INSERT INTO t SELECT i % 40000, repeat('x', 900) FROM generate_series(1, 60000) AS i;
+        ANALYZE t"""
+    )
+    target.psql("CREATE TABLE t (id int PRIMARY KEY, name text)")
+    with pytest.raises(fastload.FastloadError, match="second time"):
+        await fastload.copy(source.url, target.url, mode="upsert", parallel=2)
+    assert target.psql("SELECT count(*) FROM t") == "0"
+
+
+async def test_a_merge_never_sets_a_sequence_back(source, target):
+    made = "CREATE TABLE s (id serial PRIMARY KEY, v text); INSERT INTO s (v) VALUES ('a')"
+    source.psql(made)
+    target.psql(f"{made}; SELECT setval('s_id_seq', 1000)")
+    await fastload.copy(source.url, target.url, mode="upsert")
+    assert target.psql("SELECT nextval('s_id_seq')") == "1001"
+    await fastload.copy(source.url, target.url, mode="truncate")
+    assert target.psql("SELECT nextval('s_id_seq')") == "2"
+
+
+async def test_rows_that_refer_to_later_rows_of_their_table(source, target):
+    """A live foreign key is checked when a partition ends: all its rows must be in it."""
+    made = "CREATE TABLE t (id int PRIMARY KEY, next int REFERENCES t, filler text)"
+    source.psql(
+        f"""{made}; INSERT INTO t SELECT i, CASE WHEN i < 60000 THEN i + 1 END, repeat('x', 900)
+        FROM generate_series(1, 60000) AS i; ANALYZE t"""
+    )
+    target.psql(made)
+    await fastload.copy(source.url, target.url, mode="append", parallel=2)
+    assert target.checksum("t") == source.checksum("t")
+
+
+async def test_spaces_at_the_end_are_not_lost_unsaid(source, target):
+    source.psql("CREATE TABLE c (v varchar(5)); INSERT INTO c VALUES ('a '), ('a')")
+    target.psql("CREATE TABLE c (v char(5))")
+    with pytest.raises(fastload.LossyType, match="spaces at the end"):
+        await fastload.copy(source.url, target.url, mode="append")
+
+
 async def test_infinite_dates_pass_exactly_through_arrow(source, target):
     source.psql(
         "CREATE TABLE d (d date); INSERT INTO d VALUES ('infinity'), ('2024-01-01'), (NULL)"
