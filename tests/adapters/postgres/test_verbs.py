@@ -132,9 +132,9 @@ async def test_a_merge_never_sets_a_sequence_back(source, target):
 
 async def test_rows_that_refer_to_later_rows_of_their_table(source, target):
     """A live foreign key is checked when a partition ends: all its rows must be in it."""
-    made = "CREATE TABLE t (id int PRIMARY KEY, next int REFERENCES t, filler text)"
+    made = "CREATE TABLE t (id int PRIMARY KEY, other int REFERENCES t, filler text)"
     source.psql(
-        f"""{made}; INSERT INTO t SELECT i, CASE WHEN i < 60000 THEN i + 1 END, repeat('x', 900)
+        f"""{made}; INSERT INTO t SELECT i, 60001 - i, repeat('x', 900)
         FROM generate_series(1, 60000) AS i; ANALYZE t"""
     )
     target.psql(made)
