@@ -12,12 +12,12 @@ import pytest
 
 from fastload import doctor
 from fastload.testing import servers
-from fastload.testing.servers import GivenServer, PostgresServer, ServerUnavailable
+from fastload.testing.private_server import ServerUnavailable, servers_required
+from fastload.testing.servers import GivenServer, PostgresServer
 
 Server: TypeAlias = PostgresServer | GivenServer
 
 _numbers = itertools.count(1)
-_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("FASTLOAD_REQUIRE_SERVERS") == "1"
 
 
 def pytest_report_header() -> list[str]:
@@ -56,7 +56,7 @@ def _server(version: int) -> Iterator[Server]:
     try:
         server = PostgresServer.start(version=version, fsync=False)
     except ServerUnavailable as error:
-        if _REQUIRED:
+        if servers_required():
             raise
         pytest.skip(str(error))
     with server:
