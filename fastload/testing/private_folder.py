@@ -78,11 +78,10 @@ def make_folder(prefix: str) -> Path:
     return folder
 
 
-def watch(folder: Path, end_signal: signal.Signals) -> subprocess.Popen[bytes]:
+def watch(folder: Path, by: signal.Signals) -> subprocess.Popen[bytes]:
     """Have the server ended and its folder deleted once this process is gone."""
-    name = end_signal.name.removeprefix("SIG")
     return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, "fastload-watch", str(folder), name],
+        ["/bin/sh", "-c", _WATCH, "fastload-watch", str(folder), by.name.removeprefix("SIG")],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

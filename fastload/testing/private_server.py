@@ -54,7 +54,9 @@ class PrivateServer(ABC):
     directory, so a process id that was used again is never signalled.
     """
 
-    _end_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    # What ends it without waiting for clients: to be started again, and before its data is deleted.
+    _end_signal: ClassVar[signal.Signals]
+    _stop_signal: ClassVar[signal.Signals]
 
     def __init__(self, title: str, prefix: str) -> None:
         self.folder = make_folder(prefix)
@@ -62,7 +64,7 @@ class PrivateServer(ABC):
         self._title = title
         self._owner_pid = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
-        self._watcher = watch(self.folder, self._end_signal)
+        self._watcher = watch(self.folder, self._stop_signal)
 
     @abstractmethod
     def _command(self) -> Sequence[str | Path]:
@@ -119,7 +121,7 @@ class PrivateServer(ABC):
         if os.getpid() != self._owner_pid:  # a forked child inherits the atexit entry
             return
         atexit.unregister(self.stop)
-        if ended := self._end():
+        if ended := self._end(self._stop_signal):
             self._before_delete()
             shutil.rmtree(self.folder, ignore_errors=True)
         dismiss(self._watcher, done=ended)
@@ -127,7 +129,7 @@ class PrivateServer(ABC):
 
     def restart(self) -> None:
         """End it without waiting for clients, or after ``kill``, and start it on the same port."""
-        if not self._end():
+        if not self._end(self._end_signal):
             raise ServerUnavailable(f"it did not end within {_STOP_S} s:\n{self.log_tail()}")
         self._run()
 
@@ -179,14 +181,14 @@ class PrivateServer(ABC):
             if self._is_ready():
                 return
             time.sleep(0.01)
-        self._end()
+        self._end(self._stop_signal)
         raise ServerUnavailable(f"{self._title} did not start:\n{self.log_tail()}")
 
-    def _end(self) -> bool:
+    def _end(self, by: signal.Signals) -> bool:
         process = self._process
         if process is None or process.poll() is not None:
             return True
-        process.send_signal(self._end_signal)
+        process.send_signal(by)
         try:
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:

@@ -127,7 +127,7 @@ def given() -> GivenServer | None:
 class PostgresServer(PrivateServer):
     """One private PostgreSQL server, from ``PostgresServer.start``."""
 
-    _end_signal = signal.SIGINT  # SIGTERM would wait for clients
+    _end_signal = _stop_signal = signal.SIGINT  # SIGTERM would wait for clients
 
     def __init__(self, spec: ServerSpec, options: Mapping[str, str], password: str | None) -> None:
         super().__init__(f"PostgreSQL {spec.version}", "fastload-pg-")
