@@ -17,7 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fastload.testing.mysql_programs import folder, mariadb_program, mysql_tree
+from fastload.testing.mysql_programs import (
+    FOLDER_VARIABLE,
+    folder,
+    mariadb_program,
+    mysql_tree,
+)
 from fastload.testing.private_server import ServerUnavailable, servers_required
 
 _MARIADB = ("mariadb-server-core", "mariadb-client-core")
@@ -35,20 +40,19 @@ def install_mariadb() -> None:
     wanted = " ".join((*_MARIADB, "openssl"))
     if os.geteuid() != 0:
         raise ServerUnavailable(f"MariaDB is not installed; as root: apt-get install {wanted}")
-    _run("apt-get", *_QUIET, "update")
     options = ("-y", "--no-install-recommends", "-o=DPkg::Lock::Timeout=120")
-    _run("apt-get", *_QUIET, *options, "install", *wanted.split())
+    with _locked(folder()):  # apt does not wait while another process updates its lists
+        _run("apt-get", *_QUIET, "update")
+        _run("apt-get", *_QUIET, *options, "install", *wanted.split())
 
 
 def install_mysql() -> None:
     """Unpack MySQL's packages where they are missing."""
     if mysql_tree():
         return
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    with _locked(place / "lock"):
+    with _locked(folder()):
         if not mysql_tree():  # another process may have been first
-            _fetch_and_unpack(place)
+            _fetch_and_unpack(folder())
 
 
 def _fetch_and_unpack(place: Path) -> None:
@@ -122,8 +126,13 @@ def _checked(archives: Path, line: str) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
+def _locked(place: Path) -> Iterator[None]:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        file = (place / "lock").open("w")
+    except OSError as error:
+        raise ServerUnavailable(f"{error}: set {FOLDER_VARIABLE} to a folder of yours") from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -82,7 +83,11 @@ class MysqlSpec:
 
 def available() -> list[MysqlSpec]:
     """Return what can be started here."""
-    return [spec for flavour in get_args(Flavour) if (spec := _find(flavour))]
+    found = []
+    for flavour in get_args(Flavour):
+        with suppress(ServerUnavailable):
+            found.append(spec_of(flavour))
+    return found
 
 
 def spec_of(flavour: Flavour) -> MysqlSpec:

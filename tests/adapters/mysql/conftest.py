@@ -13,6 +13,8 @@ from fastload.testing.mysql_programs import Flavour
 from fastload.testing.mysql_servers import MysqlServer, Row
 from fastload.testing.private_server import ServerUnavailable, servers_required
 
+# With all that URLs, option files and SQL give a meaning of its own.
+PASSWORD = """p'a\\s"s@/w%r d#"""
 _numbers = itertools.count(1)
 
 
@@ -34,7 +36,7 @@ class Database:
 
 def _server(flavour: Flavour) -> Iterator[MysqlServer]:
     try:
-        server = MysqlServer.start(flavour)
+        server = MysqlServer.start(flavour, password=PASSWORD)
     except ServerUnavailable as error:
         if servers_required():
             raise

@@ -29,12 +29,20 @@ def test_missing_server_says_what_brings_it(folder):
         mysql_programs.spec_of("mysql")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_of_another_user_is_named(folder):
+    folder.chmod(0o500)
+    with pytest.raises(ServerUnavailable, match=mysql_programs.FOLDER_VARIABLE):
+        mysql_packages.install_mysql()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_programs_of_another_user_are_not_run(folder):
     (folder / "tree").mkdir()
     os.chown(folder / "tree", 12345, 12345)
     with pytest.raises(ServerUnavailable, match="another user"):
         mysql_programs.spec_of("mysql")
+    assert "mysql" not in [spec.flavour for spec in mysql_programs.available()]
 
 
 def test_checksum_is_compared(tmp_path):

@@ -21,7 +21,6 @@ from fastload.testing.private_server import ServerUnavailable, servers_required
 
 pytestmark = pytest.mark.mysql
 
-PASSWORD = """p'a\\s"s@/w%r d#"""
 CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
 SETTINGS = {
     "bind_address": "127.0.0.1",
@@ -44,7 +43,7 @@ GTID = {
 def own(request):
     """A server that the test may end."""
     try:
-        with MysqlServer.start(request.param, password=PASSWORD) as server:
+        with MysqlServer.start(request.param) as server:
             yield server
     except ServerUnavailable as error:
         if servers_required():
@@ -147,12 +146,12 @@ def test_nobody_gets_in_without_password(server, user):
         server.connect(host="127.0.0.1", user=user, password="")
 
 
-def test_url_has_user_and_password(own):
-    parts = urlsplit(own.url_for("mysql"))
-    assert (parts.scheme, parts.hostname, parts.port) == (own.flavour, "127.0.0.1", own.port)
-    assert unquote(parts.password) == PASSWORD
+def test_url_has_user_and_password(server):
+    parts = urlsplit(server.url_for("mysql"))
+    assert (parts.scheme, parts.hostname, parts.port) == (server.flavour, "127.0.0.1", server.port)
+    assert parts.password != server.password == unquote(parts.password)
     options = {"host": parts.hostname, "user": parts.username, "password": unquote(parts.password)}
-    assert ask(own, "SELECT DATABASE()", database="mysql", **options) == (("mysql",),)
+    assert ask(server, "SELECT DATABASE()", database="mysql", **options) == (("mysql",),)
 
 
 def test_stop_leaves_nothing_behind(own):
