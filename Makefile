@@ -37,6 +37,7 @@ demo: $(VENV)/.kernels-demo
 	$(BIN)/fastload demo
 
 test: $(VENV)/.kernels-test
+	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m pytest -q
 
 check: $(VENV)/.kernels-check

@@ -11,20 +11,25 @@ from typing import TypeAlias
 import pytest
 
 from fastload import doctor
-from fastload.testing import servers
-from fastload.testing.servers import GivenServer, PostgresServer, ServerUnavailable
+from fastload.testing import mysql_programs, servers
+from fastload.testing.private_server import ServerUnavailable, servers_required
+from fastload.testing.servers import GivenServer, PostgresServer
 
 Server: TypeAlias = PostgresServer | GivenServer
 
 _numbers = itertools.count(1)
-_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("FASTLOAD_REQUIRE_SERVERS") == "1"
 
 
 def pytest_report_header() -> list[str]:
     found = [f"{s.version} ({s.origin})" for s in servers.available()]
     found = [f"given by {servers.URL_VARIABLE}"] if servers.given() else found
+    family = [f"{s.flavour} {s.version()}" for s in mysql_programs.available()]
     kernels = "; ".join(f"{f.subject}: {f.text}" for f in doctor.kernels())
-    return [f"PostgreSQL servers: {', '.join(found) or 'none'}", f"kernels: {kernels}"]
+    return [
+        f"PostgreSQL servers: {', '.join(found) or 'none'}",
+        f"MySQL-family servers: {', '.join(family) or 'none'}",
+        f"kernels: {kernels}",
+    ]
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def _server(version: int) -> Iterator[Server]:
     try:
         server = PostgresServer.start(version=version, fsync=False)
     except ServerUnavailable as error:
-        if _REQUIRED:
+        if servers_required():
             raise
         pytest.skip(str(error))
     with server:

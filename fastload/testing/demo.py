@@ -17,7 +17,8 @@ from fastload import progress, report_html
 from fastload.errors import ConfigError
 from fastload.tasks import task_group
 from fastload.testing import tpch
-from fastload.testing.servers import PostgresServer, ServerUnavailable
+from fastload.testing.private_server import ServerUnavailable
+from fastload.testing.servers import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

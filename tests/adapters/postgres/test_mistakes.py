@@ -10,7 +10,8 @@ import traceback
 import pytest
 
 import fastload
-from fastload.testing.servers import PostgresServer, free_port
+from fastload.testing.private_server import free_port
+from fastload.testing.servers import PostgresServer
 
 SECRET = "hunter2secret"
 

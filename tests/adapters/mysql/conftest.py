@@ -1,0 +1,69 @@
+"""A server of each flavour for the whole session, and a database of its own for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import pytest
+
+from fastload.testing.mysql_programs import Flavour
+from fastload.testing.mysql_servers import MysqlServer, Row
+from fastload.testing.private_server import ServerUnavailable, servers_required
+
+# With all that URLs, option files and SQL give a meaning of its own.
+PASSWORD = """p'a\\s"s@/w%r d#"""
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own for one test."""
+
+    server: MysqlServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url_for(self.name)
+
+    def execute(self, sql: str) -> list[Row]:
+        """Run statements and return the rows of the last that returned any."""
+        return self.server.execute(sql, self.name)
+
+
+def _server(flavour: Flavour) -> Iterator[MysqlServer]:
+    try:
+        server = MysqlServer.start(flavour, password=PASSWORD)
+    except ServerUnavailable as error:
+        if servers_required():
+            raise
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MysqlServer]:
+    yield from _server("mariadb")
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MysqlServer]:
+    yield from _server("mysql")
+
+
+@pytest.fixture(scope="session", params=get_args(Flavour))
+def server(request: pytest.FixtureRequest) -> MysqlServer:
+    """The server of each flavour in turn."""
+    found: MysqlServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def database(server: MysqlServer) -> Iterator[Database]:
+    name = f"fastload_test_{next(_numbers)}"
+    with server.database(name):
+        yield Database(server, name)
