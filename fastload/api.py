@@ -232,6 +232,8 @@ async def read(
         parts = await opened.partitions(found, at, spec)
         policies = {"": on_unrepresentable} if isinstance(on_unrepresentable, str) else None
         names = tuple(columns) if columns is not None else tuple(c.name for c in found.columns)
+        if not names:
+            raise ConfigError(f"columns of {found.name} to be read are none", hint="name one")
         wanted = ReadSpec(
             table=found,
             columns=planner.known_columns("columns", found, names),

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
+        print(f"interrupted{goes_on}", file=sys.stderr)
         return INTERRUPTED
     return code
 

@@ -181,13 +181,40 @@ async def read(
     rows: Annotated[
         int, Parameter(help="Rows to show when no file is written.", validator=Number(gte=0))
     ] = 20,
+    columns: Annotated[
+        tuple[str, ...], _SEVERAL, Parameter(help="Column to read; may be repeated. Default: all.")
+    ] = (),
+    where: Annotated[str | None, Parameter(help="Filter, in the source's dialect.")] = None,
+    types: Annotated[
+        tuple[str, ...],
+        _SEVERAL,
+        Parameter(
+            name=("--types", "--type"),
+            help="COLUMN=TYPE, a type in the source's spelling; may be repeated.",
+        ),
+    ] = (),
+    on_unrepresentable: Annotated[
+        Literal["error", "null"], Parameter(help="For values that Arrow's type cannot hold.")
+    ] = "error",
+    parallel: Annotated[int | None, Parameter(help="Partitions side by side; 1 keeps order.")] = (
+        None
+    ),
     debug: DebugFlag = False,
 ) -> None:
     """Read one table into a file, or show its first rows."""
     from fastload import api, table_files
 
     save = table_files.saver(output) if output else None
-    async with api.read(source, _pattern(table)) as reading:
+    cast = {key[-1]: type_ for key, type_ in _pairs("types", types).items()}
+    async with api.read(
+        source,
+        _pattern(table),
+        columns=columns or None,
+        where=where,
+        types=cast,
+        on_unrepresentable=on_unrepresentable,
+        parallel=parallel,
+    ) as reading:
         if save is None:
             print(await table_files.preview(reading, rows))
         else:
@@ -201,13 +228,16 @@ async def write(
     table: TableName,
     *,
     mode: Literal["create", "append", "truncate", "replace", "upsert"] = "create",
+    triggers: Annotated[
+        Literal["stop", "fire"], Parameter(help="What to do when the table's triggers would fire.")
+    ] = "stop",
     output: OutputFlags = _PLAIN,
 ) -> None:
     """Write a Parquet or Arrow file into one table."""
     from fastload import api, table_files
 
     with table_files.opened(file) as stream:
-        result = await api.write(stream, target, name(table), mode=mode)
+        result = await api.write(stream, target, name(table), mode=mode, triggers=triggers)
     _tell(result.to_dict() if output.json else result, output)
 
 

@@ -66,7 +66,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await job.target.state().discard(plan.run)
     job.meter.finish()
-    return _result(plan, receipts, job.times, time.monotonic() - began)
+    earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
+    return _result(plan, receipts, job.times, time.monotonic() - began, earlier)
 
 
 async def run_once(job: Job, plan: Plan) -> CopyResult:
@@ -144,9 +145,7 @@ async def _partition(
 
 def _refers_to_itself(table: TablePlan) -> bool:
     """Say whether a live foreign key could find its row in a later partition."""
-    return any(f.references == table.target.name for f in table.target.foreign_keys) and (
-        table.source.foreign_keys != table.target.foreign_keys or not table.restartable
-    )
+    return any(f.references == table.target.name for f in table.target.foreign_keys)
 
 
 def _merges_unseen(table: TablePlan) -> bool:
@@ -290,6 +289,7 @@ def _result(
     receipts: Sequence[Receipt],
     times: Mapping[QualifiedName, tuple[float, float]],
     seconds: float,
+    earlier: int = 0,
 ) -> CopyResult:
     by_table: defaultdict[QualifiedName, list[Receipt]] = defaultdict(list)
     for receipt in receipts:
@@ -299,6 +299,7 @@ def _result(
         run=plan.run,
         tables=tuple(_table_result(t, by_table[t.source.name], times) for t in plan.tables),
         seconds=seconds,
+        rows_earlier=earlier,
         consistent=len(cuts) <= 1,
         inconsistent_because=_several_cuts(len(cuts)),
         not_carried=plan.not_carried,

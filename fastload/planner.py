@@ -160,6 +160,8 @@ def _check_new_names(table: Table, new: Mapping[str, str]) -> None:
 def known_columns(option: str, table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return these column names; ConfigError where the table has no such column."""
     there = [c.name for c in table.columns]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise ConfigError(f"{option} names {twice[0]} twice", hint="keep one of them")
     for name in names:
         _known(option, name, name in there, there)
     return names
@@ -217,7 +219,8 @@ def _plan_table(
     levels: Mapping[QualifiedName, int],
 ) -> TablePlan:
     there = existing.table(wanted.name) if options.mode != "replace" else None
-    table = there.table if there else wanted
+    # Foreign keys of a table that is made come after its rows.
+    table = there.table if there else msgspec.structs.replace(wanted, foreign_keys=())
     names = options.target_columns(here.name) if there else {}
     columns = _columns(here, table, names)
     if names and options.mode == "create":

@@ -28,10 +28,18 @@ class TableReading:
         self._channel = channel
         self._seals: list[Seal] = []
         self._rows = 0
+        self._begun = False
         self.schema = schema
         self.cut = cut
 
     async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        if self._begun:
+            raise SourceError(
+                "this reading has been read already",
+                side="source",
+                hint="keep what it gave; or open it again with fastload.read",
+            )
+        self._begun = True
         while (batch := await self._channel.get()) is not None:
             self._rows += batch.num_rows
             yield batch

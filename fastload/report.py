@@ -80,6 +80,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a copy has done.
 
     Attributes:
+        rows_earlier: Rows that an earlier process of the run had copied; ``rows`` has them too.
         consistent: Whether all rows come from one cut of the source.
         inconsistent_because: Why not.
         not_carried: Objects of the source that the target does not have.
@@ -90,6 +91,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     tables: tuple[TableResult, ...]
     seconds: float
+    rows_earlier: int = 0
     consistent: bool = True
     inconsistent_because: str | None = None
     not_carried: tuple[NotCarried, ...] = ()
@@ -132,6 +134,8 @@ def describe_result(result: CopyResult) -> str:
     rows, tables = count(result.rows, "row"), count(len(result.tables), "table")
     took = f"{size(result.bytes)} in {duration(result.seconds)}"
     lines = [f"copied {rows} of {tables}, {took} (run {result.run})"]
+    if result.rows_earlier:
+        lines.append(f"  {count(result.rows_earlier, 'row')} of them earlier, in what it continues")
     width = max((len(_title(t)) for t in result.tables), default=0)
     lines += [
         f"  {_title(t):<{width}}  {t.rows:>14,} rows  {size(t.bytes):>9}  {t.route}"

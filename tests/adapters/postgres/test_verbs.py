@@ -54,7 +54,8 @@ async def test_a_failed_run_is_continued_where_it_stopped(filled, target):
         await fastload.copy(filled.url, target.url, parallel=1)
     target.psql("ALTER TABLE u DROP CONSTRAINT u_n_key")
     result = await fastload.copy(filled.url, target.url, parallel=1)
-    assert result.rows == 10002
+    assert (result.rows, result.rows_earlier) == (10002, 10000)
+    assert "10,000 rows of them earlier" in str(result)
     assert target.checksum("t") == filled.checksum("t")
     assert target.psql("SELECT to_regnamespace('_fastload') IS NULL") == "t"
 
@@ -72,6 +73,8 @@ async def test_a_run_whose_rows_were_taken_away_is_not_continued(filled, target)
 async def test_read_and_write_bring_the_same_rows(filled, target):
     async with fastload.read(filled.url, "t", parallel=2) as reading:
         table = await reading.table()
+        with pytest.raises(fastload.SourceError, match="read already"):
+            await reading.table()
     assert table.num_rows == 10000
     assert table.schema.field("amount").type == pa.decimal128(12, 2)
     await fastload.write(table, target.url, "public.t")
@@ -147,6 +150,13 @@ async def test_spaces_at_the_end_are_not_lost_unsaid(source, target):
     target.psql("CREATE TABLE c (v char(5))")
     with pytest.raises(fastload.LossyType, match="spaces at the end"):
         await fastload.copy(source.url, target.url, mode="append")
+
+
+@pytest.mark.parametrize("columns", [[], ["id", "id"], ["nam"]])
+async def test_columns_that_cannot_be_read_are_told(filled, columns):
+    with pytest.raises(fastload.ConfigError, match="columns"):
+        async with fastload.read(filled.url, "t", columns=columns):
+            pass
 
 
 async def test_infinite_dates_pass_exactly_through_arrow(source, target):
