@@ -30,9 +30,13 @@ cdef inline bint is_numeric(const char* at) noexcept nogil:
     cdef uint16_t sign = <uint16_t>load_int16(at + 4)
     if groups < 0 or load_int32(at - 4) != 8 + 2 * groups:
         return False
-    if sign == POSITIVE or sign == NEGATIVE:
-        return 0 <= load_int16(at + 6) <= MOST_SCALE
-    return sign == NOT_A_NUMBER or sign == INFINITE or sign == NEGATIVE_INFINITE
+    # Also where there is nothing to scale: text_room counts on it.
+    if not 0 <= load_int16(at + 6) <= MOST_SCALE:
+        return False
+    return (
+        sign == POSITIVE or sign == NEGATIVE or sign == NOT_A_NUMBER or sign == INFINITE
+        or sign == NEGATIVE_INFINITE
+    )
 
 
 cdef inline int decode_decimal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from itertools import pairwise
 
 import asyncpg
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastload.errors import DecodeError, Unrepresentable
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 # expression, codec, value
 VALUES = [
@@ -133,3 +136,13 @@ async def test_what_arrow_cannot_hold_is_named_or_becomes_null(
     assert (caught.value.row, caught.value.column) == (1, "x")
     found = decoded([stream], [("x", codec)], nulls_instead=["x"])
     assert found.to_pylist() == [{"x": None}, {"x": None}]
+
+
+@pytest.mark.parametrize("sign", [0xC000, 0xD000, 0xF000])
+@pytest.mark.parametrize("scale", [-1, -188, -32768])
+def test_a_special_numeric_with_a_negative_scale_is_refused(sign, scale):
+    """The room for its text would be reserved by it."""
+    numeric = struct.pack(">hhHh", 0, 0, sign, scale)
+    row = struct.pack(">hi", 1, len(numeric)) + numeric
+    with pytest.raises(DecodeError, match="no server sends"):
+        CopyDecoder([("x", "numeric_text")]).feed(HEADER + row)
