@@ -247,6 +247,8 @@ cdef class BlockDecoder:
         self.row_at = self.offset + self.chunk_at
         if stop == ROW_IN_PIECES:
             return self.complete_row(data, size)
+        if at == end:
+            return 0
         with nogil:
             lost = append(&self.carry, at, end - at) != 0
         if lost:
