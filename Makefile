@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-KERNEL_MODULES := fastload_postgres.copy_decode fastload_postgres.copy_encode
+KERNEL_MODULES := fastload.kernels.decoder fastload_mysql.rows_decode
+KERNEL_MODULES += fastload_postgres.copy_decode fastload_postgres.copy_encode
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
 
 .PHONY: help dev demo test check bench clean

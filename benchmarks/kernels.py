@@ -1,8 +1,8 @@
 """The kernels alone: ``python -m pytest --benchmark-only benchmarks/kernels.py``.
 
 Columns are made in memory, encoded, and decoded again; no server takes part. Per type and
-direction: ns per value, and GB/s of COPY's bytes. The two rows of the load benchmark, narrow and
-lineitem, have a limit per row.
+direction: ns per value, and GB/s of the wire's bytes. The two rows of the load benchmark, narrow
+and lineitem, have a limit per row.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from fastload_mysql.rows_decode import RowsDecoder
 from fastload_postgres.copy_decode import CopyDecoder
 from fastload_postgres.copy_encode import CopyEncoder
 
+from benchmarks import mysql_rows
+from fastload.kernels.decoder import BlockDecoder
 from fastload.typemap import parse
 
 ROWS = 100_000
 _DAY = datetime.date(2024, 1, 1)
+_NOON = datetime.datetime(2024, 1, 1, 12)
 _WORDS = ["ordinary", "pending foxes", "sleep blithely above", "the", "carefully final deposits"]
 
 
@@ -71,6 +75,21 @@ TYPES: dict[str, tuple[str, str, str, Callable[[int], Any]]] = {
 NARROW = ("int8", "int4", "numeric(15,2)", "text", "timestamptz")
 LINEITEM = ("int8", *["int4"] * 3, *["numeric(15,2)"] * 4, *["text"] * 2, *["date"] * 3,
             *["text"] * 3)  # fmt: skip
+# MySQL's codecs for the values of the same rows.
+MYSQL_TYPES: dict[str, tuple[str, Callable[[int], Any]]] = {
+    "bigint": ("longlong", _numbers(64)),
+    "int": ("long", _numbers(32)),
+    "double": ("double", float),
+    "decimal(15,2)": ("decimal:15,2", _cents),
+    "varchar(20)": ("text", lambda i: _word(i)[:20]),
+    "varchar(44)": ("text", _word),
+    "date": ("date", _days),
+    "datetime(6)": ("datetime", lambda i: _NOON + datetime.timedelta(seconds=i, microseconds=i)),
+}
+MYSQL_NARROW = ("bigint", "int", "double", "datetime(6)", "varchar(20)")
+MYSQL_LINEITEM = ("bigint", *["int"] * 3, *["decimal(15,2)"] * 4, *["varchar(44)"] * 2,
+                  *["date"] * 3, *["varchar(44)"] * 3)  # fmt: skip
+MYSQL_SHAPES = {"narrow": (MYSQL_NARROW, 100), "lineitem": (MYSQL_LINEITEM, 350)}
 ROW_SHAPES = {"narrow": (NARROW, 60, 80), "lineitem": (LINEITEM, 200, 250)}
 
 
@@ -99,7 +118,15 @@ def _encoded(names: tuple[str, ...], batch: pa.RecordBatch) -> list[bytes]:
 
 
 def _decoded(names: tuple[str, ...], pieces: list[bytes]) -> int:
-    decoder = CopyDecoder([(f"c{i}", TYPES[name][1]) for i, name in enumerate(names)])
+    return _drained(CopyDecoder([(f"c{i}", TYPES[n][1]) for i, n in enumerate(names)]), pieces)
+
+
+def _mysql_decoded(names: tuple[str, ...], pieces: list[bytes]) -> int:
+    words = [(f"c{i}", MYSQL_TYPES[name][0]) for i, name in enumerate(names)]
+    return _drained(RowsDecoder(words), pieces)
+
+
+def _drained(decoder: BlockDecoder, pieces: list[bytes]) -> int:
     rows = 0
     for piece in pieces:
         decoder.feed(piece)
@@ -146,4 +173,19 @@ def test_decode_row(benchmark: Any, shape: str) -> None:
     names, limit_ns, _ = ROW_SHAPES[shape]
     pieces = [_encoder(names).header(), *_encoded(names, _batch(names))]
     assert benchmark(_decoded, names, pieces) == ROWS
+    assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns
+
+
+@pytest.mark.parametrize("name", MYSQL_TYPES)
+def test_decode_mysql_value(benchmark: Any, name: str) -> None:
+    pieces = mysql_rows.pieces((MYSQL_TYPES[name],), ROWS)
+    assert benchmark(_mysql_decoded, (name,), pieces) == ROWS
+    _tell(benchmark, ROWS, sum(map(len, pieces)))
+
+
+@pytest.mark.parametrize("shape", MYSQL_SHAPES)
+def test_decode_mysql_row(benchmark: Any, shape: str) -> None:
+    names, limit_ns = MYSQL_SHAPES[shape]
+    pieces = mysql_rows.pieces(tuple(MYSQL_TYPES[name] for name in names), ROWS)
+    assert benchmark(_mysql_decoded, names, pieces) == ROWS
     assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns

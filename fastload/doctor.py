@@ -54,11 +54,12 @@ def versions() -> list[Finding]:
 
 
 def kernels() -> list[Finding]:
-    """Return whether each installed adapter's kernels are compiled: stubs say which exist."""
+    """Return whether the kernels of the core and of each installed adapter are compiled."""
     if not registry.installed():
         hint = "pip install fastload, or pip install -e . in its sources"
         return [_finding("bad", "adapters", "none installed", hint)]
-    return [_kernels_of(entry.module) for entry in _distinct_adapters()]
+    packages = ("fastload.kernels", *(entry.module for entry in _distinct_adapters()))
+    return [_kernels_of(package) for package in packages]
 
 
 def as_text(found: Sequence[Placed]) -> str:
@@ -96,6 +97,7 @@ def _distinct_adapters() -> list[Any]:
 
 
 def _kernels_of(package: str) -> Finding:
+    # Stubs say which exist.
     spec = importlib.util.find_spec(package)
     folders = [Path(f) for f in (spec and spec.submodule_search_locations) or ()]
     wanted = sorted(stub.stem for folder in folders for stub in folder.glob("*.pyi"))

@@ -7,13 +7,13 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint16_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastload.kernels.byteorder cimport load_int16, load_int32
+from fastload.kernels.codec cimport (
+    NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Fault, fail, take_room
+)
 from fastload.kernels.column cimport NULL_FIELD, Column
 from fastload.kernels.growable cimport reserve
 from fastload.kernels.wide_integer cimport multiply_add, negate
-from fastload_postgres.copy_values cimport (
-    BAD_NUMERIC, NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Decimal, Fault, FaultCode, fail,
-    take_room
-)
+from fastload_postgres.copy_values cimport BAD_NUMERIC
 
 cdef enum:
     POSITIVE = 0x0000
@@ -24,42 +24,57 @@ cdef enum:
     MOST_SCALE = 16383
 
 
+cdef struct Decimal:  # what numeric(precision, scale) holds, in groups of four digits
+    int32_t scale
+    int32_t limbs             # 64-bit words of the Arrow form
+    int32_t integer_groups    # most groups before the point
+    int32_t lead_bound        # bound of the first of so many groups
+    int32_t fraction_groups   # groups after the point
+    int32_t factor, divisor   # 10 ** digits used of the last of them, and of those not used
+
+
 cdef inline bint is_numeric(const char* at) noexcept nogil:
     """Say whether counts, sign and scale are ones that the server could have sent."""
     cdef int32_t groups = load_int16(at)
     cdef uint16_t sign = <uint16_t>load_int16(at + 4)
     if groups < 0 or load_int32(at - 4) != 8 + 2 * groups:
         return False
-    if sign == POSITIVE or sign == NEGATIVE:
-        return 0 <= load_int16(at + 6) <= MOST_SCALE
-    return sign == NOT_A_NUMBER or sign == INFINITE or sign == NEGATIVE_INFINITE
+    # Also where there is nothing to scale: text_room counts on it.
+    if not 0 <= load_int16(at + 6) <= MOST_SCALE:
+        return False
+    return (
+        sign == POSITIVE or sign == NEGATIVE or sign == NOT_A_NUMBER or sign == INFINITE
+        or sign == NEGATIVE_INFINITE
+    )
 
 
 cdef inline int decode_decimal(
     Codec* codec, const char** fields, int count, const char* limit, Fault* fault
 ) noexcept nogil:
-    cdef int32_t width = 8 * codec.decimal.limbs, row
+    cdef const Decimal* decimal = <const Decimal*>codec.form
+    cdef int32_t width = 8 * decimal.limbs, row
     cdef char* out = take_room(codec, <int64_t>width * count)
-    cdef FaultCode code
+    cdef int code
     if out == NULL:
         return fail(fault, NO_MEMORY, NULL, 0)
     for row in range(count):
-        code = decimal_of(&codec.decimal, fields[row], <uint64_t*>(out + width * row))
+        code = decimal_of(decimal, fields[row], <uint64_t*>(out + width * row))
         if code != NO_FAULT:
             return fail(fault, code, fields[row], row)
     return count
 
 
-cdef inline FaultCode decimal_of(
+cdef inline int decimal_of(
     const Decimal* decimal, const char* at, uint64_t* out
 ) noexcept nogil:
     """Write value * 10 ** scale as a little-endian integer of `limbs` words."""
     cdef int32_t groups = load_int16(at), weight = load_int16(at + 2), width
     cdef uint16_t sign = <uint16_t>load_int16(at + 4)
-    cdef FaultCode code
+    cdef int code
     if groups == 0 and (sign == POSITIVE or at == NULL_FIELD):
         memset(out, 0, 8 * decimal.limbs)
-        return NO_FAULT if at == NULL_FIELD or is_numeric(at) else BAD_NUMERIC
+        if at == NULL_FIELD or is_numeric(at):
+            return NO_FAULT
     if not is_numeric(at):
         return BAD_NUMERIC
     if sign > NEGATIVE or weight >= decimal.integer_groups:
@@ -77,7 +92,7 @@ cdef inline FaultCode decimal_of(
     return code
 
 
-cdef inline FaultCode small_decimal(
+cdef inline int small_decimal(
     const Decimal* decimal, const char* at, int32_t groups, int32_t weight, uint64_t* out
 ) noexcept nogil:
     """As decimal_of, for magnitudes below 10 ** 19: one word is enough."""
@@ -105,7 +120,7 @@ cdef inline FaultCode small_decimal(
     return NO_FAULT
 
 
-cdef inline FaultCode wide_decimal(
+cdef inline int wide_decimal(
     const Decimal* decimal, const char* at, int32_t groups, int32_t weight, uint64_t* out
 ) noexcept nogil:
     """As decimal_of, for any magnitude that the checks of the first group let pass."""

@@ -1,4 +1,5 @@
-# Big-endian loads and stores at any alignment. Callers have checked the length.
+# Loads and stores at any alignment, big-endian unless named little: the hosts' own order. Callers
+# have checked the length.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -39,3 +40,25 @@ cdef inline void store_int32(char* at, int32_t value) noexcept nogil:
 cdef inline void store_int64(char* at, int64_t value) noexcept nogil:
     cdef uint64_t raw = __builtin_bswap64(<uint64_t>value)
     memcpy(at, &raw, 8)
+
+
+cdef inline uint16_t load_little_uint16(const char* at) noexcept nogil:
+    cdef uint16_t raw
+    memcpy(&raw, at, 2)
+    return raw
+
+
+cdef inline uint32_t load_little_uint24(const char* at) noexcept nogil:
+    return load_little_uint16(at) | <uint32_t>(<unsigned char>at[2]) << 16
+
+
+cdef inline uint32_t load_little_uint32(const char* at) noexcept nogil:
+    cdef uint32_t raw
+    memcpy(&raw, at, 4)
+    return raw
+
+
+cdef inline uint64_t load_little_uint64(const char* at) noexcept nogil:
+    cdef uint64_t raw
+    memcpy(&raw, at, 8)
+    return raw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from itertools import pairwise
 
 import asyncpg
@@ -13,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastload.errors import DecodeError, Unrepresentable
+from fastload.kernels.decoder import BlockDecoder
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 # expression, codec, value
 VALUES = [
@@ -133,3 +137,34 @@ async def test_what_arrow_cannot_hold_is_named_or_becomes_null(
     assert (caught.value.row, caught.value.column) == (1, "x")
     found = decoded([stream], [("x", codec)], nulls_instead=["x"])
     assert found.to_pylist() == [{"x": None}, {"x": None}]
+
+
+@pytest.mark.parametrize("sign", [0xC000, 0xD000, 0xF000])
+@pytest.mark.parametrize("scale", [-1, -188, -32768])
+def test_a_special_numeric_with_a_negative_scale_is_refused(sign, scale):
+    """The room for its text would be reserved by it."""
+    numeric = struct.pack(">hhHh", 0, 0, sign, scale)
+    row = struct.pack(">hi", 1, len(numeric)) + numeric
+    with pytest.raises(DecodeError, match="no server sends"):
+        CopyDecoder([("x", "numeric_text")]).feed(HEADER + row)
+
+
+def test_lists_beyond_a_block_keep_their_nulls():
+    """Items have blocks of their own, whose nulls must not be lost between the modules."""
+    items = [None if i % 3 else i for i in range(600)]
+    wire = b"".join(b"\xff" * 4 if item is None else struct.pack(">ii", 4, item) for item in items)
+    array = struct.pack(">iiIii", 1, 1, 23, len(items), 1) + wire
+    row = struct.pack(">hi", 1, len(array)) + array
+    found = decoded([HEADER + 3 * row + b"\xff\xff"], [("x", "int4[]")])
+    assert found.to_pylist() == 3 * [{"x": items}]
+
+
+def test_fields_must_have_room_for_every_type():
+    with pytest.raises(ValueError, match="fields of 4 bytes"):
+        CopyDecoder([("x", "numeric_text")], max_field_bytes=4)
+
+
+def test_a_class_without_a_format_decodes_nothing():
+    decoder = BlockDecoder()
+    assert decoder.feed(b"bytes") == 0
+    assert pa.record_batch(decoder.take()).num_columns == 0

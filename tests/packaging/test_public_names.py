@@ -41,6 +41,7 @@ HEAVY = {
     "asyncio",
     "asyncpg",
     "cyclopts",
+    "fastload_mysql",
     "fastload_postgres",
     "msgspec",
     "numpy",
