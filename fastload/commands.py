@@ -213,7 +213,8 @@ async def read(
         where=where,
         types=cast,
         on_unrepresentable=on_unrepresentable,
-        parallel=parallel,
+        # The first rows are the source's first: partitions side by side come in any order.
+        parallel=parallel or (None if output else 1),
     ) as reading:
         if save is None:
             print(await table_files.preview(reading, rows))

@@ -122,7 +122,10 @@ def test_read_and_write_by_file(filled, target, tmp_path):
     assert done.returncode == 0, done.stderr
     assert target.checksum("t") == filled.checksum("t")
     shown = fastload_command("read", filled.url, "public.t", "--rows", 2)
-    assert "name 1" in shown.stdout
+    assert [line.split()[:3] for line in shown.stdout.splitlines()[1:3]] == [
+        ["1", "name", "1"],
+        ["2", "name", "2"],
+    ]
 
 
 def test_doctor_examines_databases(filled, target):
