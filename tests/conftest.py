@@ -12,7 +12,7 @@ import pytest
 
 from fastload import doctor
 from fastload.testing import mysql_programs, servers
-from fastload.testing.private_server import ServerUnavailable, servers_required
+from fastload.testing.fixtures import running
 from fastload.testing.servers import GivenServer, PostgresServer
 
 Server: TypeAlias = PostgresServer | GivenServer
@@ -58,14 +58,7 @@ def _server(version: int) -> Iterator[Server]:
     if theirs := servers.given():
         yield theirs
         return
-    try:
-        server = PostgresServer.start(version=version, fsync=False)
-    except ServerUnavailable as error:
-        if servers_required():
-            raise
-        pytest.skip(str(error))
-    with server:
-        yield server
+    yield from running(lambda: PostgresServer.start(version=version, fsync=False))
 
 
 @pytest.fixture(scope="session")

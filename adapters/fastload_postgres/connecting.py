@@ -91,6 +91,7 @@ def _tls(options: dict[str, str], side: str) -> ssl.SSLContext | str:
 
 @contextmanager
 def connecting(url: Url, side: str) -> Iterator[None]:
+    """Turn what the driver raises while it connects into the ConnectError that says what to do."""
     place = f"{url.host or url.options.get('host', '127.0.0.1')}:{url.port or 5432}"
     try:
         yield

@@ -45,6 +45,16 @@ def test_an_error_can_say_so_itself():
     assert len(waits(error)) == retry.ATTEMPTS - 1
 
 
+async def test_the_last_failure_tells_of_the_first():
+    """A server whose disk is full goes down, and then nobody answers."""
+    attempts = retry.Attempts()
+    await attempts.pause_after(errors.ConnectionLost("could not write: no space left"))
+    last = errors.AuthenticationError("no server answers", hint="check the port")
+    with pytest.raises(errors.AuthenticationError) as caught:
+        await attempts.pause_after(last)
+    assert caught.value.hint == "it began with: could not write: no space left\n  check the port"
+
+
 @given(attempt=st.integers(1, 10_000))
 def test_no_wait_is_long(attempt):
     pause_s = retry.wait_s(errors.ConnectionLost("gone"), attempt)

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
+from fastload.testing.fixtures import running
 from fastload.testing.mysql_programs import Flavour
 from fastload.testing.mysql_servers import MysqlServer, Row
-from fastload.testing.private_server import ServerUnavailable, servers_required
 
 # With all that URLs, option files and SQL give a meaning of its own.
 PASSWORD = """p'a\\s"s@/w%r d#"""
@@ -35,14 +35,7 @@ class Database:
 
 
 def _server(flavour: Flavour) -> Iterator[MysqlServer]:
-    try:
-        server = MysqlServer.start(flavour, password=PASSWORD)
-    except ServerUnavailable as error:
-        if servers_required():
-            raise
-        pytest.skip(str(error))
-    with server:
-        yield server
+    return running(lambda: MysqlServer.start(flavour, password=PASSWORD))
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ import pymysql
 import pytest
 
 from fastload.testing import private_server
+from fastload.testing.fixtures import running
 from fastload.testing.mysql_servers import MysqlServer
-from fastload.testing.private_server import ServerUnavailable, servers_required
+from fastload.testing.private_server import ServerUnavailable
 
 pytestmark = pytest.mark.mysql
 
@@ -42,13 +43,7 @@ GTID = {
 @pytest.fixture(params=["mariadb", "mysql"])
 def own(request):
     """A server that the test may end."""
-    try:
-        with MysqlServer.start(request.param) as server:
-            yield server
-    except ServerUnavailable as error:
-        if servers_required():
-            raise
-        pytest.skip(str(error))
+    yield from running(lambda: MysqlServer.start(request.param))
 
 
 def ask(server, sql, **options):
