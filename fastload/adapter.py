@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from fastload import typemap
 from fastload.channel import Waits
 from fastload.model import (
     Catalog,
@@ -141,6 +142,16 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
     batch_bytes: int = 4 << 20
     buffer_bytes: int = 8 << 20
 
+    @property
+    def schema(self) -> pa.Schema:
+        """Schema of the record batches that are asked for."""
+        return typemap.schema_of([self.table.column(c) for c in self.columns], self.exact)
+
+    def policy(self, column: str) -> str:
+        """Return what becomes of a value that the column's Arrow form cannot hold."""
+        policies = self.on_unrepresentable
+        return policies.get(column, policies.get("", "error"))
+
 
 @runtime_checkable
 class Reading(Protocol):
@@ -201,6 +212,10 @@ class Source(Protocol):
     def identity(self) -> str:
         """A name that survives restarts and moves, and differs between databases."""
 
+    @property
+    def default_schema(self) -> str:
+        """The schema of names without one; a copy's tables go from one side's to the other's."""
+
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables and what belongs to them, in a handful of queries.
 
@@ -256,8 +271,12 @@ class Target(Protocol):
     def identity(self) -> str:
         """A name that survives restarts and differs between databases."""
 
+    @property
+    def default_schema(self) -> str:
+        """As ``Source.default_schema``."""
+
     def translate(self, catalog: Catalog) -> Catalog:
-        """Return the catalogue as this target would declare it; pure.
+        """Return the catalogue, under the target's names, as this target would declare it; pure.
 
         Its own dialect comes back unchanged. What has no counterpart is added to
         ``not_carried``; a column type without one raises UnsupportedType.

@@ -183,6 +183,7 @@ async def plan(
     async with side_by_side(
         open_source(here, connections=lanes), open_target(there, connections=lanes)
     ) as (opened, writing):
+        options = options.between(opened.default_schema, writing.default_schema)
         job = await _job(opened, writing, options, Meter())
         made = await _plan(job, _run_name(job))
         async with opened.snapshot([t.source for t in made.tables], lanes) as at:
@@ -311,6 +312,7 @@ async def write(
 
 
 async def _copy(source: Source, target: Target, options: CopyOptions, meter: Meter) -> CopyResult:
+    options = options.between(source.default_schema, target.default_schema)
     job = await _job(source, target, options, meter)
     run = _run_name(job)
     stored = await _claimed(job, run)
@@ -320,7 +322,7 @@ async def _copy(source: Source, target: Target, options: CopyOptions, meter: Met
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(_selection(options))
-    wanted = planner.renamed(target.translate(catalog), options)
+    wanted = target.translate(planner.renamed(catalog, options))
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
 
 

@@ -47,6 +47,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         where: Filters in the source's dialect by source table.
         triggers: ``"stop"`` refuses targets whose triggers would fire; ``"fire"`` lets them.
         fresh: Forget a stored run of this name and begin anew.
+        schemas: Schemas of the target by those of the source, where they differ; ``between``.
     """
 
     tables: tuple[str, ...] | None = None
@@ -68,6 +69,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
     triggers: str = "stop"
     run: str | None = None
     fresh: bool = False
+    schemas: dict[str, str] = {}
 
     @staticmethod
     def make(
@@ -138,8 +140,17 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def target_name(self, table: QualifiedName) -> QualifiedName:
         """Return the name of this source table on the target."""
-        key = (table.schema, table.name)
-        return QualifiedName(*self.rename_tables.get(key, key))
+        schema, name = self.rename_tables.get((table.schema, table.name), ("", table.name))
+        return QualifiedName(schema or self.target_schema(table.schema), name)
+
+    def target_schema(self, schema: str) -> str:
+        """Return the schema of the target for one of the source's."""
+        return self.schemas.get(schema, schema)
+
+    def between(self, source: str, target: str) -> CopyOptions:
+        """Return these options for a copy from one default schema to another."""
+        schemas = {} if source == target else {source: target}
+        return msgspec.structs.replace(self, schemas=schemas)
 
     def target_columns(self, table: QualifiedName) -> dict[str, str]:
         """Return new names by old ones for the columns of this source table that get one."""
@@ -149,6 +160,11 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Return what ``ReadSpec.on_unrepresentable`` takes for this source table."""
         named = {k: v for k, v in self.on_unrepresentable.items() if k is not None}
         return {"": self.on_unrepresentable.get(None, "error"), **_of_table(named, table)}
+
+    def policy(self, table: QualifiedName, column: str) -> str:
+        """Return what becomes of a value that the target cannot hold."""
+        policies = self.policies(table)
+        return policies.get(column, policies[""])
 
 
 def qualified_name(name: Name | QualifiedName, option: str = "table") -> QualifiedName:
@@ -261,17 +277,18 @@ def _renames(
     for key, new in _mapping("rename", rename).items():
         old = _parts("rename", key, (2, 3))
         if len(old) == 2:
-            tables[old[0], old[1]] = _new_table(old[0], new)
+            tables[old[0], old[1]] = _new_table(new)
         else:
             columns[old[0], old[1], old[2]] = _text("rename", key, new)
-    _distinct("tables", list(tables.values()))
+    _distinct("tables", [(new[0] or old[0], new[1]) for old, new in tables.items()])
     _distinct("columns", [(*key[:2], new) for key, new in columns.items()])
     return tables, columns
 
 
-def _new_table(schema: str, new: Name) -> TableName:
+def _new_table(new: Name) -> TableName:
+    """Return a table's new name; its schema is empty where it stays."""
     if isinstance(new, str) and new and "." not in new:
-        return (schema, new)
+        return ("", new)
     parts = _parts("rename", new, (2,))
     return (parts[0], parts[1])
 

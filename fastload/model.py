@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import msgspec
 
+PLAN_VERSION = 2
+
 
 class QualifiedName(msgspec.Struct, frozen=True, order=True):
     """The name of a table, type or sequence within its schema."""
@@ -33,6 +35,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         default: Expression in the dialect of the database.
         identity: ``"always"``, ``"by default"`` or None.
         generated: Expression of a generated column; its values are never copied.
+        on_update: Expression that every update of the row sets the column to.
+        length: Most characters of a text, or bytes of a binary; None without a limit.
+        labels: Those of an enumerated type, in order.
     """
 
     name: str
@@ -43,6 +48,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     default: str | None = None
     identity: str | None = None
     generated: str | None = None
+    on_update: str | None = None
+    length: int | None = None
+    labels: tuple[str, ...] = ()
     collation: str | None = None
     comment: str | None = None
     extra: dict[str, str] = {}
@@ -58,16 +66,37 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, str] = {}
 
 
+class IndexColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index sorts by in one place.
+
+    Attributes:
+        name: The column; None for an expression.
+        expression: In the dialect of the database.
+        prefix: Only this many characters, or bytes of a binary, are indexed.
+    """
+
+    name: str | None = None
+    expression: str | None = None
+    descending: bool = False
+    prefix: int | None = None
+
+
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """An index that is not the index of a key.
 
     Attributes:
         definition: What follows the table's name in the database's own statement.
+        columns: The same in words that every database shares; empty where it has none.
+        where: Condition of a partial index, in the dialect of the database.
+        kind: ``"sorted"``, or the database's own word for another kind.
     """
 
     name: str
     unique: bool
     definition: str
+    columns: tuple[IndexColumn, ...] = ()
+    where: str | None = None
+    kind: str = "sorted"
     comment: str | None = None
     extra: dict[str, str] = {}
 
@@ -77,6 +106,9 @@ class ForeignKey(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         actions: What follows the referenced columns in the database's own statement.
+        on_delete: ``"NO ACTION"``, ``"RESTRICT"``, ``"CASCADE"``, ``"SET NULL"`` or
+            ``"SET DEFAULT"``.
+        on_update: Likewise.
     """
 
     name: str
@@ -84,6 +116,8 @@ class ForeignKey(msgspec.Struct, frozen=True, kw_only=True):
     references: QualifiedName
     referenced_columns: tuple[str, ...]
     actions: str = ""
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
     comment: str | None = None
     extra: dict[str, str] = {}
 
@@ -183,7 +217,8 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """The selected part of a database.
 
     Attributes:
-        dialect: The family whose spellings ``type``, ``default`` and definitions use.
+        dialect: The family whose spellings ``type``, ``default`` and definitions use, by the
+            name that sqlglot has for it.
         not_carried: Objects seen that have no form in this model.
     """
 
@@ -412,6 +447,7 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
         level: Tables of a lower level are complete in the target before this one starts.
         restartable: Whether the table may be emptied to start over: nothing in it is not ours.
         merge_by: Target columns of the key to upsert by; empty inserts.
+        nulls_instead: Target columns in which a value that they cannot hold becomes NULL.
     """
 
     source: Table
@@ -427,6 +463,7 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0
     restartable: bool = True
     merge_by: tuple[str, ...] = ()
+    nulls_instead: tuple[str, ...] = ()
     partitions: tuple[Partition, ...] = ()
 
 
@@ -452,7 +489,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
     options: dict[str, str] = {}
-    version: int = 1
+    version: int = PLAN_VERSION
 
     def _repr_html_(self) -> str:
         from fastload.report_html import plan_fragment

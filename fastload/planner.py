@@ -29,8 +29,12 @@ _EXISTING_MODES = ("append", "truncate", "upsert")
 
 
 def renamed(catalog: Catalog, options: CopyOptions) -> Catalog:
-    """Return a translated catalogue under the names that the target is to have."""
+    """Return the source's catalogue under the names that the target is to have."""
     new = options.target_name
+
+    def moved(name: QualifiedName) -> QualifiedName:
+        return QualifiedName(options.target_schema(name.schema), name.name)
+
     tables = tuple(
         msgspec.structs.replace(
             t,
@@ -42,13 +46,19 @@ def renamed(catalog: Catalog, options: CopyOptions) -> Catalog:
         for t in catalog.tables
     )
     sequences = tuple(
-        msgspec.structs.replace(s, owner=(new(s.owner[0]), s.owner[1])) if s.owner else s
+        msgspec.structs.replace(
+            s, name=moved(s.name), owner=(new(s.owner[0]), s.owner[1]) if s.owner else None
+        )
         for s in catalog.sequences
     )
+    enums = tuple(msgspec.structs.replace(e, name=moved(e.name)) for e in catalog.enums)
+    schemas = tuple(dict.fromkeys(options.target_schema(s) for s in catalog.schemas))
     twice = _repeated(t.name for t in tables)
     if twice:
         raise ConfigError(f"rename makes two tables {twice[0]}")
-    return msgspec.structs.replace(catalog, tables=tables, sequences=sequences)
+    return msgspec.structs.replace(
+        catalog, tables=tables, sequences=sequences, enums=enums, schemas=schemas
+    )
 
 
 def make(
@@ -63,7 +73,7 @@ def make(
 ) -> Plan:
     """Return the plan without partitions, which need a snapshot.
 
-    ``wanted`` is the catalogue translated and under the target's names, tables in the same order.
+    ``wanted`` is the catalogue under the target's names and translated, tables in the same order.
 
     Raises:
         PlanError: What stands in the way, before anything was changed.
@@ -249,6 +259,7 @@ def _plan_table(
         level=levels.get(table.name, 0),
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
+        nulls_instead=tuple(t.name for c, t in pairs if options.policy(here.name, c.name) == "null"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from fastload.config import CopyOptions
 from fastload.errors import ResumeRefused, StateError
-from fastload.model import Catalog, Inspection, Plan, StoredRun, Table, TablePlan
+from fastload.model import PLAN_VERSION, Catalog, Inspection, Plan, StoredRun, Table, TablePlan
 
 
 def check(
@@ -78,6 +78,8 @@ def _mix(plan: Plan, other: Plan) -> bool:
 
 
 def _of_options(stored: StoredRun, options: CopyOptions, source: str) -> Iterator[str]:
+    if stored.plan.version != PLAN_VERSION:
+        yield f"its stored form is version {stored.plan.version}, and this is {PLAN_VERSION}"
     if stored.plan.source != source:
         yield f"the source was {stored.plan.source}, and is {source}"
     shape = options.shape()

@@ -40,6 +40,7 @@ class StreamSource:
         self._reader = _open(data)
         self._name = name
         self.identity = "stream"
+        self.default_schema = name.schema
 
     @property
     def schema(self) -> pa.Schema:

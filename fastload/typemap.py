@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fastload.model import Column
 
 _DECIMAL = re.compile(r"(decimal(?:32|64|128|256))\((\d+), ?(-?\d+)\)")
 _TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=([^\]]+))?\]")
@@ -93,6 +96,15 @@ def spell(type_: pa.DataType) -> str:
     if pa.types.is_list(type_):
         return f"list<{spell(type_.value_type)}>"
     return str(type_)
+
+
+def schema_of(columns: Iterable[Column], exact: Collection[str] = ()) -> pa.Schema:
+    """Return the schema of these columns, those named in ``exact`` in their exact form."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [pa.field(c.name, parse((c.name in exact and c.exact) or c.arrow)) for c in columns]
+    )
 
 
 def opaque(type_name: str, vendor: str, storage: str) -> str:

@@ -20,6 +20,7 @@ from fastload.model import (
     EnumType,
     ForeignKey,
     Index,
+    IndexColumn,
     Key,
     NotCarried,
     QualifiedName,
@@ -29,24 +30,31 @@ from fastload.model import Sequence as SequenceModel
 from fastload_postgres import catalog_queries as queries
 from fastload_postgres.connection import Connection
 from fastload_postgres.quoting import literal, qualified
-from fastload_postgres.selection import choose
+from fastload_postgres.relations import read_relations
 from fastload_postgres.typemap import BINARY, TEXT, TypeFacts, forms
 
 if TYPE_CHECKING:
     from asyncpg import Record
 
-DIALECT = "postgresql"
+DIALECT = "postgres"
 _ROW_BYTES_GUESS = 100
 _USER_OID = 16384
-_ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_PLACES = ("column_names", "expressions", "descending")
+_ACTIONS = {
+    "a": "NO ACTION",
+    "r": "RESTRICT",
+    "c": "CASCADE",
+    "n": "SET NULL",
+    "d": "SET DEFAULT",
+}
 
 
 async def read_catalog(connection: Connection, select: Selection) -> Catalog:
     """Return the selected tables with what belongs to them; see ``Source.catalog``."""
-    relations = choose(await connection.fetch(queries.RELATIONS), select)
+    relations = await read_relations(connection, select)
     whole = select.tables is None and not select.names
-    schemas = sorted({r["schema"] for r in relations})
-    names = {r["oid"]: QualifiedName(r["schema"], r["name"]) for r in relations}
+    schemas = sorted({r.name.schema for r in relations})
+    names = {r.oid: r.name for r in relations}
     tables = await read_tables(connection, names, select.types)
     oids = list(names)
     in_whole_schemas = schemas if whole else []
@@ -81,7 +89,7 @@ async def read_tables(
     constraints = _by_oid(
         await connection.fetch(queries.for_version(queries.CONSTRAINTS, version), oids)
     )
-    indexes = _by_oid(await connection.fetch(queries.INDEXES, oids))
+    indexes = _by_oid(await connection.fetch(queries.for_version(queries.INDEXES, version), oids))
     facts = {r["oid"]: r for r in await connection.fetch(queries.TABLES, oids)}
     signatures = dict(await connection.fetch(queries.SIGNATURES, oids))
     made = [
@@ -202,6 +210,8 @@ def _column(table: QualifiedName, row: Record, retyped: TypeFacts | None) -> Col
         default=None if generated or retyped else row["default"],
         identity={"a": "always", "d": "by default"}.get(row["identity"] or ""),
         generated=row["default"] if generated else None,
+        length=row["length"] if facts.oid == row["base"] else None,
+        labels=tuple(row["labels"] or ()) if facts.kind == "e" and not retyped else (),
         collation=None if retyped else row["collation"],
         comment=row["comment"],
         extra={k: v for k, v in extra.items() if v is not None},
@@ -229,9 +239,19 @@ def _index(row: Record) -> Index:
         name=row["name"],
         unique=row["unique"],
         definition=row["definition"],
+        columns=tuple(_index_column(c) for c in zip(*(row[f] for f in _PLACES), strict=True)),
+        where=row["condition"],
+        kind="sorted" if row["method"] == "btree" else row["method"],
         comment=row["comment"],
         extra=extra,
     )
+
+
+def _index_column(place: tuple[str | None, str, bool]) -> IndexColumn:
+    name, expression, descending = place
+    if name is not None:
+        return IndexColumn(name=name, descending=descending)
+    return IndexColumn(expression=expression, descending=descending)
 
 
 def _constraint_index(row: Record) -> Index:
@@ -253,6 +273,8 @@ def _foreign_key(row: Record) -> ForeignKey:
         references=QualifiedName(row["ref_schema"], row["ref_name"]),
         referenced_columns=tuple(row["ref_columns"]),
         actions=tail,
+        on_delete=_ACTIONS[row["on_delete"]],
+        on_update=_ACTIONS[row["on_update"]],
         comment=row["comment"],
         extra={} if row["validated"] else {"not_valid": "yes"},
     )

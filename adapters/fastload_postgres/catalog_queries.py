@@ -71,6 +71,11 @@ SELECT a.attrelid AS oid, a.attnum, a.attname AS name,
        b.typsend <> 0 AND b.typreceive <> 0 AS binary,
        CASE WHEN d.domain IS NOT NULL THEN format_type(d.domain, NULL) END AS domain,
        a.attnotnull OR coalesce(o.typnotnull, false) AS not_null,
+       CASE WHEN b.oid IN (1042, 1043) AND coalesce(d.typmod, a.atttypmod) >= 4
+            THEN coalesce(d.typmod, a.atttypmod) - 4 END AS length,
+       CASE WHEN b.typtype = 'e' THEN
+            (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e
+             WHERE e.enumtypid = b.oid) END AS labels,
        {{identity}} AS identity, {{generated}} AS generated,
        pg_get_expr(f.adbin, f.adrelid) AS default,
        CASE WHEN a.attcollation <> t.typcollation
@@ -100,9 +105,18 @@ INDEXES = f"""
 SELECT i.indrelid AS oid, ic.relname AS name, i.indisunique AS unique, i.indisvalid AS valid,
        {_INDEX_TAIL} AS definition, obj_description(ic.oid, 'pg_class') AS comment,
        i.indisreplident AS replica_identity, i.indisclustered AS clustered,
-       i.indexprs IS NOT NULL AS expression
+       i.indexprs IS NOT NULL AS expression, m.amname AS method,
+       pg_get_expr(i.indpred, i.indrelid) AS condition, p.column_names, p.expressions, p.descending
 FROM pg_index i
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY k) AS column_names,
+           array_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k) AS expressions,
+           array_agg(coalesce(i.indoption[k - 1], 0)::int & 1 = 1 ORDER BY k) AS descending
+    FROM generate_series(1, {{keys}}) AS k
+    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = nullif(i.indkey[k - 1], 0)
+) p
 JOIN pg_class ic ON ic.oid = i.indexrelid
+JOIN pg_am m ON m.oid = ic.relam
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indrelid = ANY ($1::oid[])
@@ -267,5 +281,6 @@ def for_version(query: str, version: int) -> str:
         identity="nullif(a.attidentity::text, '')",
         generated="nullif(a.attgenerated::text, '')" if version >= 12 else "NULL::text",
         compression="nullif(a.attcompression::text, '')" if version >= 14 else "NULL::text",
+        keys="i.indnkeyatts" if version >= 11 else "i.indnatts",
         own="k.conparentid = 0" if version >= 11 else "true",
     )

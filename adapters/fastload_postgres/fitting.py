@@ -8,10 +8,10 @@ import msgspec
 
 from fastload.errors import UnsupportedType
 from fastload.model import Catalog, Column, Fit, NotCarried, Table
+from fastload_postgres.catalog import DIALECT
 from fastload_postgres.limits import characters
 from fastload_postgres.typemap import Forms, declare
 
-DIALECT = "postgresql"
 _ARRAY = re.compile(r"\[\](?::\d+)?$")
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(-?\d+))?\)")
 _INTERVAL = re.compile(r"interval ((?:year|month|day|hour|minute|second)(?: to [a-z]+)?)")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fastload.errors import ConfigError
 from fastload.model import QualifiedName
 
+DEFAULT_SCHEMA = "public"
 _LONGEST_NAME_BYTES = 63  # PostgreSQL cuts longer ones silently
 
 

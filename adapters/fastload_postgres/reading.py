@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from fastload import typemap
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
@@ -47,7 +46,7 @@ class CopyReading:
     @property
     def schema(self) -> pa.Schema | str:
         """The wire's name, or the schema of the batches."""
-        return self._want.wire or arrow_schema(self._want)
+        return self._want.wire or self._want.schema
 
     def waits(self) -> Waits:
         """Return how long either side has waited for the other."""
@@ -183,13 +182,8 @@ def _decoder(want: ReadSpec) -> CopyDecoder:
     return CopyDecoder(
         [(c, _codec(want, want.table.column(c))) for c in want.columns],
         batch_bytes=want.batch_bytes,
-        nulls_instead=[c for c in want.columns if _policy(want, c) == "null"],
+        nulls_instead=[c for c in want.columns if want.policy(c) == "null"],
     )
-
-
-def _policy(want: ReadSpec, column: str) -> str:
-    policies = want.on_unrepresentable
-    return policies.get(column, policies.get("", "error"))
 
 
 def _codec(want: ReadSpec, column: Column) -> str:
@@ -225,16 +219,3 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     decoder.feed(COPY_HEADER + row)
     batch = pa.record_batch(decoder.take())
     return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)
-
-
-def arrow_schema(want: ReadSpec) -> pa.Schema:
-    """Return the schema of the batches that this spec asks for."""
-    import pyarrow as pa
-
-    columns = [want.table.column(c) for c in want.columns]
-    return pa.schema([pa.field(c.name, _arrow_type(want, c)) for c in columns])
-
-
-def _arrow_type(want: ReadSpec, column: Column) -> pa.DataType:
-    exact = column.exact if column.name in want.exact else None
-    return typemap.parse(exact or column.arrow)

@@ -12,6 +12,7 @@ from fastload_postgres.catalog import current_sequences, read_catalog
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_source
 from fastload_postgres.partitions import plan_partitions
+from fastload_postgres.quoting import DEFAULT_SCHEMA
 from fastload_postgres.reading import CopyReading, open_reading
 from fastload_postgres.snapshot import PostgresSnapshot, open_snapshot
 
@@ -20,6 +21,7 @@ class PostgresSource:
     """Reads one database."""
 
     capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
+    default_schema = DEFAULT_SCHEMA
 
     def __init__(self, sessions: Sessions, identity: str) -> None:
         self._sessions = sessions

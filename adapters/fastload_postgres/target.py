@@ -28,7 +28,7 @@ from fastload_postgres import ddl, fitting, once, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.inspection import read_inspection
-from fastload_postgres.quoting import qualified
+from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.sequences import advance
 from fastload_postgres.writing import Layouts, write_rows
@@ -56,6 +56,7 @@ class PostgresTarget:
     capabilities = TargetCapabilities(
         guarantee="L3", ddl=True, merge=True, wires=frozenset({BINARY_WIRE, TEXT_WIRE})
     )
+    default_schema = DEFAULT_SCHEMA
 
     def __init__(self, sessions: Sessions, identity: str, lanes: int) -> None:
         self._sessions = sessions

@@ -55,7 +55,7 @@ def there(*tables: Table, empty: bool = False, obstacles: tuple[str, ...] = ()) 
 def plan(
     *tables: Table, existing: Inspection | None = None, source: Any = SOURCE, **options: Any
 ) -> Plan:
-    catalog = Catalog(dialect="postgresql", tables=tables or (table(),))
+    catalog = Catalog(dialect="postgres", tables=tables or (table(),))
     checked = CopyOptions.make(**options)
     wanted = planner.renamed(TARGET.translate(catalog), checked)
     return planner.make(
@@ -218,7 +218,7 @@ def test_sequences_follow_their_renamed_tables():
         name=QualifiedName("public", "s"), type="bigint", start=1, increment=1, minimum=1,
         maximum=9, cache=1, cycle=False, owner=(NAME, "id"),
     )  # fmt: skip
-    catalog = Catalog(dialect="postgresql", tables=(table(),), sequences=(owned,))
+    catalog = Catalog(dialect="postgres", tables=(table(),), sequences=(owned,))
     new = planner.renamed(catalog, CopyOptions.make(rename={"public.t": "shop.u"}))
     assert new.sequences[0].owner == (QualifiedName("shop", "u"), "id")
 

@@ -48,7 +48,7 @@ def there(*tables: Table, **facts: Any) -> Inspection:
 def rendered(
     *tables: Table, existing: Inspection | None = None, mode: str = "create", **facts: Any
 ) -> Steps:
-    catalog = Catalog(dialect="postgresql", tables=tables or (table(),), **facts)
+    catalog = Catalog(dialect="postgres", tables=tables or (table(),), **facts)
     return render(catalog, existing=existing or Inspection(), mode=mode)
 
 

@@ -50,7 +50,7 @@ def after(
     *tables: Table, existing: Inspection | None = None, mode: str = "create", **given: Any
 ) -> list[Step]:
     options = {"indexes": True, "foreign_keys": True, "statistics": True, "rename_columns": {}}
-    catalog = Catalog(dialect="postgresql", tables=tables, enums=given.pop("enums", ()))
+    catalog = Catalog(dialect="postgres", tables=tables, enums=given.pop("enums", ()))
     return list(
         after_steps(catalog, existing=existing or Inspection(), mode=mode, **{**options, **given})
     )

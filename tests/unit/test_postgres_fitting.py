@@ -9,7 +9,7 @@ from fastload_postgres.typemap import TypeFacts, declare, forms
 from fastload.errors import UnsupportedType
 from fastload.model import Catalog, Check, Column, Index, NotCarried, QualifiedName, Table
 
-OWN = "postgresql"
+OWN = "postgres"
 # Spelling without modifier -> (oid, name, typmod for a modifier).
 OIDS = {
     "boolean": (16, "bool"), "bytea": (17, "bytea"), "bigint": (20, "int8"),

@@ -85,7 +85,7 @@ def test_conditions_are_half_open_and_leave_null_keys_out():
 
 
 def after(*tables, mode="create", existing=(), **options):
-    catalog = Catalog(dialect="postgresql", tables=tables)
+    catalog = Catalog(dialect="postgres", tables=tables)
     return ddl.render(catalog, existing=Inspection(tables=existing), mode=mode, **options).after
 
 

@@ -60,7 +60,7 @@ def check(
     source: str = "pg:one",
     **options: Any,
 ) -> None:
-    catalog = Catalog(dialect="postgresql", tables=tables or (TABLE,))
+    catalog = Catalog(dialect="postgres", tables=tables or (TABLE,))
     resume.check(begun, catalog, existing or there(), CopyOptions.make(**options), source)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +12,7 @@ import msgspec
 from fastload import partition
 from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
 from fastload.channel import Waits
-from fastload.errors import ConfigError, SnapshotLost, SourceError, TableNotFound
+from fastload.errors import ConfigError, SnapshotLost, SourceError
 from fastload.model import (
     Catalog,
     Cut,
@@ -29,12 +27,14 @@ from fastload.model import (
     Table,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.selection import choose
 from fastload.testing.memory.database import MemoryDatabase, StoredTable, keys_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 DIALECT = "memory"
+DEFAULT_SCHEMA = "public"
 BLOCK_ROWS = 64
 
 
@@ -48,10 +48,16 @@ class MemorySnapshot:
         self.cut = Cut(visible=f"memory:{id(self):x}")
 
 
+class _Relation(msgspec.Struct, frozen=True):
+    name: QualifiedName
+    plain: bool = True
+
+
 class MemorySource:
     """Reads one database."""
 
     capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True, casts=False)
+    default_schema = DEFAULT_SCHEMA
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
@@ -61,7 +67,8 @@ class MemorySource:
         """Return the selected tables."""
         if select.types:
             raise ConfigError("a memory database casts nothing", hint="leave `types` out")
-        names = _chosen(sorted(self._database.tables), select)
+        there = [_Relation(name) for name in sorted(self._database.tables)]
+        names = [r.name for r in choose(there, select)]
         tables = tuple(_measured(self._database.tables[n]) for n in names)
         return Catalog(
             dialect=DIALECT,
@@ -224,27 +231,3 @@ def _value(type_: pa.DataType, text: str) -> Any:
 def _measured(stored: StoredTable) -> Table:
     rows = stored.rows
     return msgspec.structs.replace(stored.table, rows=rows.num_rows, bytes=rows.nbytes)
-
-
-def _chosen(names: list[QualifiedName], select: Selection) -> list[QualifiedName]:
-    for wanted in (*(select.tables or ()), *map(str, select.names)):
-        plain = "*" not in wanted and "?" not in wanted
-        if plain and not any(_matches(n, wanted) for n in names):
-            near = difflib.get_close_matches(wanted, [str(n) for n in names], 3, 0.3)
-            raise TableNotFound(
-                f"no table matches {wanted!r}",
-                side="source",
-                table=wanted,
-                hint=f"did you mean {', '.join(near)}?" if near else "the database is empty",
-            )
-    everything = select.tables is None and not select.names
-    return [
-        n
-        for n in names
-        if (everything or n in select.names or any(_matches(n, p) for p in select.tables or ()))
-        and not any(_matches(n, p) for p in select.exclude)
-    ]
-
-
-def _matches(name: QualifiedName, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(str(name) if "." in pattern else name.name, pattern)

@@ -30,6 +30,7 @@ from fastload.model import (
 from fastload.model import Sequence as SequenceModel
 from fastload.testing.memory import schema
 from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check_key, keys_of
+from fastload.testing.memory.source import DEFAULT_SCHEMA
 from fastload.testing.memory.statements import Empty, execute, write_down
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MemoryTarget:
     """Writes one database."""
 
     capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+    default_schema = DEFAULT_SCHEMA
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
