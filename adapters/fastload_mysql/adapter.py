@@ -1,0 +1,44 @@
+"""The adapter object: schemes, and how an endpoint becomes a source or a target."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastload.url import Url
+
+if TYPE_CHECKING:
+    from fastload.adapter import Endpoint
+    from fastload_mysql.source import MysqlSource
+
+
+class MysqlAdapter:
+    """Makes sources and targets of MySQL's family."""
+
+    schemes = ("mysql", "mariadb")
+
+    def accepts(self, client: object) -> bool:
+        """Say whether this is an aiomysql pool."""
+        aiomysql = sys.modules.get("aiomysql")
+        return aiomysql is not None and isinstance(client, aiomysql.Pool)
+
+    def room(self, endpoint: Endpoint) -> int | None:
+        """Return the size of a pool."""
+        return None if isinstance(endpoint, Url) else int(endpoint.maxsize)
+
+    @asynccontextmanager
+    async def source(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlSource]:
+        """Connect to read."""
+        from fastload_mysql.connection import open_sessions
+        from fastload_mysql.identity import identify
+        from fastload_mysql.source import MysqlSource
+
+        async with open_sessions(endpoint, side="source", limit=connections + 1) as sessions:
+            async with sessions.lend() as connection:
+                identity, database = await identify(connection)
+            yield MysqlSource(sessions, identity, database)
+
+
+ADAPTER = MysqlAdapter()

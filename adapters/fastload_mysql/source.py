@@ -1,0 +1,81 @@
+"""A database of MySQL's family as a source: readers that began at one moment, SELECTs out of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import msgspec
+
+from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
+from fastload.model import Catalog, Cut, Finding, Partition, Table
+from fastload.model import Sequence as SequenceModel
+from fastload.sessions import Sessions
+from fastload_mysql.catalog import read_catalog, read_sequences
+from fastload_mysql.connection import Connection
+from fastload_mysql.partitions import plan_partitions
+from fastload_mysql.reading import RowsReading, open_reading
+from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
+
+
+class MysqlSource:
+    """Reads one database, or all that the user may see where the URL names none."""
+
+    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
+
+    def __init__(
+        self, sessions: Sessions[Connection], identity: str, default_schema: str | None
+    ) -> None:
+        self._sessions = sessions
+        self._database = default_schema
+        self.identity = identity
+        self.default_schema = default_schema or ""
+
+    async def catalog(self, select: Selection) -> Catalog:
+        """Return the selected tables; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await read_catalog(connection, select, default_schema=self._database)
+
+    async def sequences(self, catalog: Catalog) -> Sequence[SequenceModel]:
+        """Return where the columns that number themselves stand; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await read_sequences(connection, catalog)
+
+    def snapshot(
+        self, tables: Sequence[Table], readers: int
+    ) -> AbstractAsyncContextManager[MysqlSnapshot]:
+        """Begin the readers at one moment."""
+        return open_snapshot(self._sessions, tables, readers)
+
+    async def partitions(
+        self, table: Table, at: MysqlSnapshot, want: PartitionSpec
+    ) -> list[Partition]:
+        """Return partitions from what the server estimates; see the seam."""
+        async with at.reader() as connection:
+            return await plan_partitions(connection, table, want)
+
+    @asynccontextmanager
+    async def open(
+        self, part: Partition, at: MysqlSnapshot, want: ReadSpec
+    ) -> AsyncIterator[RowsReading]:
+        """Open a SELECT over one partition."""
+        reader = await at.take()
+        reading = None
+        try:
+            cut = _cut_of(want.table, reader.cut)
+            async with open_reading(reader.connection, part, cut, want) as reading:
+                yield reading
+        finally:
+            await at.give_back(reader, reusable=reading is not None and reading.complete)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return version, rights and settings that matter to a reader."""
+        return ()
+
+
+def _cut_of(table: Table, cut: Cut) -> Cut:
+    """Return what a reader sees of a table: of one without transactions, whatever is there."""
+    if table.extra.get("transactional") != "no":
+        return cut
+    because = f"{table.name} is {table.extra['engine']}, which has no snapshots"
+    return msgspec.structs.replace(cut, inconsistent_because=because)
