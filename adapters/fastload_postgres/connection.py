@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import anyio
 import asyncpg
 
+from fastload import sessions
 from fastload.url import Url
 from fastload_postgres.connecting import arguments, connecting
 from fastload_postgres.driver_errors import translated
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[Any]
 else:
     Connection: TypeAlias = asyncpg.Connection
+Sessions: TypeAlias = sessions.Sessions[Connection]
 
 LOCK_TIMEOUT_S = 30
 
@@ -49,108 +49,56 @@ SOURCE_SETTINGS = {"row_security": "off", "default_transaction_read_only": "on"}
 TARGET_SETTINGS = {"synchronous_commit": "off", "default_transaction_read_only": "off"}
 
 
-class Sessions:
-    """Lends configured connections and takes them back.
+class PostgresDriver:
+    """asyncpg's connections, for one side."""
 
-    Guarantees: a connection whose use raised, or was cancelled, is closed and never lent again;
-    closing takes at most ``_CLOSE_S``. Relies on: one event loop.
-    """
+    def __init__(self, side: str) -> None:
+        self.side = side
 
-    _CLOSE_S = 1.5
-
-    def __init__(self, endpoint: Url | Any, *, side: str, limit: int) -> None:
-        self._endpoint = endpoint
-        self._side = side
-        self._limiter = anyio.Semaphore(limit)
-        self._idle: list[Connection] = []
-
-    @property
-    def side(self) -> str:
-        """``"source"`` or ``"target"``, for errors."""
-        return self._side
-
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[Connection]:
-        """Lend a connection; driver errors inside become fastload's."""
-        connection = await self.acquire()
-        try:
-            with translated(self._side):
-                yield connection
-        except BaseException:
-            await self.discard(connection)
-            raise
-        await self.release(connection)
-
-    async def acquire(self) -> Connection:
-        """Return a connection that the caller must release or discard."""
-        await self._limiter.acquire()
-        try:
-            return await self._take()
-        except BaseException:
-            self._limiter.release()
-            raise
-
-    async def release(self, connection: Connection) -> None:
-        """Take back a connection that is outside any transaction."""
-        if connection.is_closed() or connection.is_in_transaction():
-            await self.discard(connection)
-        else:
-            self._idle.append(connection)
-            self._limiter.release()
-
-    async def discard(self, connection: Connection) -> None:
-        """Close a connection that must not be lent again, and what it runs on the server."""
-        try:
-            await self._end(connection)
-        finally:
-            self._limiter.release()
-
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        connection = await self._open()
-        try:
-            with translated(self._side):
-                await _configure(connection, self._side)
-        except BaseException:
-            await self._end(connection)
-            raise
-        return connection
-
-    async def _open(self) -> Connection:
+    async def open(self, endpoint: Url | Any) -> Connection:
+        """Connect, or take a connection out of the caller's pool."""
         made: Connection
-        if isinstance(self._endpoint, Url):
-            with connecting(self._endpoint, self._side):
-                made = await asyncpg.connect(**arguments(self._endpoint, self._side))
+        if isinstance(endpoint, Url):
+            with connecting(endpoint, self.side):
+                made = await asyncpg.connect(**arguments(endpoint, self.side))
         else:
-            with translated(self._side):
-                made = await self._endpoint.acquire()
+            with self.translated():
+                made = await endpoint.acquire()
         return made
 
-    async def _end(self, connection: Connection) -> None:
-        with anyio.move_on_after(self._CLOSE_S, shield=True), suppress(Exception):
-            await connection.close()
-        with suppress(Exception):
-            connection.terminate()
-        if not isinstance(self._endpoint, Url):
-            with anyio.move_on_after(self._CLOSE_S, shield=True), suppress(Exception):
-                await self._endpoint.release(connection)
+    async def configure(self, connection: Connection) -> None:
+        """Set what every session of this side has."""
+        await _configure(connection, self.side)
 
-    async def close(self) -> None:
-        """Close or return every idle connection, side by side: an exit takes some milliseconds."""
-        async with anyio.create_task_group() as group:
-            while self._idle:
-                group.start_soon(self._close_one, self._idle.pop())
+    def usable(self, connection: Connection) -> bool:
+        """Say whether the connection still stands."""
+        return not connection.is_closed()
 
-    async def _close_one(self, connection: Connection) -> None:
-        with anyio.move_on_after(self._CLOSE_S, shield=True), suppress(Exception):
-            if isinstance(self._endpoint, Url):
-                await connection.close(timeout=self._CLOSE_S)
-            else:
-                await connection.execute("RESET ALL")
-                await self._endpoint.release(connection)
+    def at_rest(self, connection: Connection) -> bool:
+        """Say whether it may be lent again."""
+        return not (connection.is_closed() or connection.is_in_transaction())
+
+    async def close(self, connection: Connection) -> None:
+        """Close; asyncpg cancels what runs."""
+        await connection.close()
+
+    end = close
+
+    def abort(self, connection: Connection) -> None:
+        """Drop the connection without a word to the server."""
+        connection.terminate()
+
+    async def reset(self, connection: Connection) -> None:
+        """Give all settings the values of the caller's sessions."""
+        await connection.execute("RESET ALL")
+
+    async def give_back(self, connection: Connection, pool: Any) -> None:
+        """Hand the connection back to the caller's pool."""
+        await pool.release(connection)
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn asyncpg's errors raised inside into fastload's."""
+        return translated(self.side)
 
 
 async def _configure(connection: Connection, side: str) -> None:
@@ -163,11 +111,8 @@ async def _configure(connection: Connection, side: str) -> None:
     await connection.execute(";".join(f"SET {k} = '{v}'" for k, v in settings.items()))
 
 
-@asynccontextmanager
-async def open_sessions(endpoint: Url | Any, *, side: str, limit: int) -> AsyncIterator[Sessions]:
+def open_sessions(
+    endpoint: Url | Any, *, side: str, limit: int
+) -> AbstractAsyncContextManager[Sessions]:
     """Yield sessions of a URL or the caller's pool, and close what is idle at the end."""
-    sessions = Sessions(endpoint, side=side, limit=limit)
-    try:
-        yield sessions
-    finally:
-        await sessions.close()
+    return sessions.open_sessions(PostgresDriver(side), endpoint, limit=limit)

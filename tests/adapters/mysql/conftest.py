@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+import anyio
 import pytest
 
 from fastload.testing.fixtures import running
@@ -15,6 +16,7 @@ from fastload.testing.mysql_servers import MysqlServer, Row
 
 # With all that URLs, option files and SQL give a meaning of its own.
 PASSWORD = """p'a\\s"s@/w%r d#"""
+_SESSIONS = "information_schema.processlist"
 _numbers = itertools.count(1)
 
 
@@ -32,6 +34,22 @@ class Database:
     def execute(self, sql: str) -> list[Row]:
         """Run statements and return the rows of the last that returned any."""
         return self.server.execute(sql, self.name)
+
+    async def running(self, what: str) -> int:
+        """Wait until a session in this database runs a statement like this; return its number."""
+        query = f"SELECT id FROM {_SESSIONS} WHERE db = '{self.name}' AND info LIKE '{what}'"
+        with anyio.fail_after(10):
+            while not (rows := self.server.execute(query)):
+                await anyio.sleep(0.01)
+        return int(rows[0][0])
+
+    async def none_left(self) -> None:
+        """Check that within two seconds no session in this database is left."""
+        query = f"SELECT count(*) FROM {_SESSIONS} WHERE db = '{self.name}'"
+        until = anyio.current_time() + 2
+        while left := self.server.execute(query)[0][0]:
+            assert anyio.current_time() < until, f"{left} sessions are left"
+            await anyio.sleep(0.05)
 
 
 def _server(flavour: Flavour) -> Iterator[MysqlServer]:

@@ -1,0 +1,131 @@
+"""The driver's and the server's errors as fastload's: the only place that knows their numbers.
+
+Sources: MySQL Reference Manual, "Server Error Message Reference" and "Client Error Message
+Reference"; MariaDB Knowledge Base, "MariaDB Error Codes".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pymysql import err
+
+from fastload import errors
+
+# An IndexError or a struct.error would be a bug of ours, and stays one.
+_DRIVER_ERRORS = (err.Error, OSError, EOFError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What an error number stands for.
+
+    Attributes:
+        kind: The error on both sides; None: SourceError or TargetError.
+        target: The error on the target, where it is another one.
+        retryable: Whether time may heal it; None: as its class says.
+    """
+
+    kind: type[errors.FastloadError] | None = None
+    hint: str | None = None
+    target: type[errors.FastloadError] | None = None
+    retryable: bool | None = None
+
+
+_LOST = _Meaning(errors.ConnectionLost, "start the run again: it continues")
+_ENDED = _Meaning(errors.ConnectionLost, "the server ended the connection; start the run again")
+_LOCKED = _Meaning(
+    hint="another session holds a lock; see SHOW PROCESSLIST and SHOW ENGINE INNODB STATUS",
+    retryable=True,
+)
+_STOPPED = _Meaning(hint="somebody stopped the statement; start the run again", retryable=True)
+_TOO_MANY = _Meaning(
+    errors.ConnectError, "lower `parallel`, or raise max_connections on the server"
+)
+_CONSTRAINT = _Meaning(target=errors.ConstraintError)
+_VALUE = _Meaning(target=errors.EncodeError)
+_FULL = _Meaning(
+    target=errors.TargetFull, hint="free space on the server, then start the run again"
+)
+_RIGHTS = _Meaning(hint="GRANT the right named above to this user; fastload doctor lists them")
+_LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
+_NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
+_NO_LOCAL = _Meaning(hint="SET GLOBAL local_infile = ON on the target, or ask who may")
+_PACKET = _Meaning(hint="raise max_allowed_packet on the server")
+
+_BY_NUMBER: dict[int, _Meaning] = {
+    number: meaning
+    for numbers, meaning in (
+        ((2002, 2003, 2006, 2013, 2055, 4031, 1927), _LOST),
+        ((1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 3169, 3032), _ENDED),
+        ((1205, 1213, 1614, 3572, 1637), _LOCKED),
+        ((1317, 3024, 1969, 1028), _STOPPED),
+        ((1040, 1203, 1226, 1135), _TOO_MANY),
+        ((1062, 1586, 1859, 1169, 1022), _CONSTRAINT),  # not unique
+        ((1048, 1263, 1364, 3673), _CONSTRAINT),  # NULL in NOT NULL
+        ((1216, 1217, 1451, 1452), _CONSTRAINT),  # foreign keys
+        ((3819, 4025, 1369, 1748, 1526, 4060), _CONSTRAINT),  # checks and partitions
+        ((1264, 1265, 1292, 1366, 1406, 1411, 1416, 1690, 3140, 3141, 3156, 1300), _VALUE),
+        ((1261, 1262, 1118, 4079), _VALUE),
+        ((1021, 1030, 1041, 1114, 1026, 1037, 1038, 3, 28, 136, 3675), _FULL),
+        ((1044, 1142, 1143, 1227, 1370, 1410, 3879), _RIGHTS),
+        ((1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059), _LOGIN),
+        ((1049,), _Meaning(errors.DatabaseNotFound, "check the database's name in the URL")),
+        ((1146, 1051), _NO_TABLE),
+        ((1148, 3948, 4166), _NO_LOCAL),
+        ((1153, 2020), _PACKET),
+        ((1290, 1792, 1836), _Meaning(hint="the server or session is read-only; check read_only")),
+    )
+    for number in numbers
+}
+# 1030 and 1026 are errors of the storage engine, whose own number is in the text: 28 and 122 are
+# the system's words for a full disk and a full quota, 135 and 136 the engine's for a full file.
+_BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
+_NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
+# MySQL names the column alone, MariaDB at times database, table and column.
+_COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
+
+
+@contextmanager
+def translated(side: str, table: str | None = None) -> Iterator[None]:
+    """Turn driver errors raised inside into fastload's, naming side and table."""
+    try:
+        yield
+    except _DRIVER_ERRORS as error:
+        raise translate(error, side, table) from error
+
+
+def translate(error: BaseException, side: str, table: str | None = None) -> errors.FastloadError:
+    """Return fastload's error for a driver's; the driver's text has no credentials in it."""
+    if isinstance(error, errors.FastloadError):
+        return error
+    if isinstance(error, err.Error) and error.args and isinstance(error.args[0], int):
+        text = str(error.args[1]) if len(error.args) > 1 else ""
+        # What the driver says without a number is that the connection is closed.
+        return refusal(error.args[0] or 2006, text, side, table)
+    return refusal(2006, str(error) or type(error).__name__, side, table)
+
+
+def refusal(number: int, message: str, side: str, table: str | None = None) -> errors.FastloadError:
+    """Return fastload's error for one that the server told by its number."""
+    meaning = _meaning(number, message)
+    default = errors.SourceError if side == "source" else errors.TargetError
+    kind = meaning.kind or default
+    if side == "target" and meaning.target:
+        kind = meaning.target
+    made = kind(f"{side}: {message} ({number})", side=side, table=table, hint=meaning.hint)
+    if kind in (errors.ConstraintError, errors.EncodeError):
+        found = _COLUMN.search(message)
+        made.column = (found[1] or found[2]) if found else None
+    made.retryable = kind.retryable if meaning.retryable is None else meaning.retryable
+    return made
+
+
+def _meaning(number: int, message: str) -> _Meaning:
+    meaning = _BY_NUMBER.get(number, _Meaning())
+    if number in _BY_ENGINE and not _NO_ROOM.search(message):
+        return _Meaning()
+    return meaning

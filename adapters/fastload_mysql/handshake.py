@@ -1,0 +1,81 @@
+"""The driver's connection, with a login that keeps what the URL demands.
+
+The driver (aiomysql 0.3) sends the password in the clear where a server lacks TLS or asks for it,
+knows no ed25519, and has a time limit for the TCP connection only.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import aiomysql
+import anyio
+from pymysql import _auth, err
+from pymysql.constants import CLIENT
+
+# Plugins whose answer tells the password to whoever listens, or nearly so.
+_TELLING = (b"mysql_clear_password", b"mysql_old_password")
+_PLUGIN_UNKNOWN = 2059
+
+
+class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
+    """A connection that is not made yet; ``login`` makes it.
+
+    Args:
+        tls_demanded: Whether to end without a login where the server takes no TLS.
+        connect_timeout: Seconds from the first packet to the end of the login.
+        options: Everything else that the driver takes.
+    """
+
+    def __init__(self, *, tls_demanded: bool, connect_timeout: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._tls_demanded = tls_demanded
+        self._timeout_s = connect_timeout
+        # One statement at a time: none can be smuggled in behind another.
+        self.client_flag &= ~CLIENT.MULTI_STATEMENTS
+
+    async def login(self) -> None:
+        """Connect, encrypt and log in; nothing is left open where that fails."""
+        try:
+            with anyio.fail_after(self._timeout_s):
+                await self._connect()
+        except BaseException:
+            self.close()
+            raise
+        # Only load_local sends anything, whatever a server asks for elsewhere.
+        self._local_infile = False
+
+    async def _get_server_information(self) -> None:
+        await super()._get_server_information()
+        if not self._ssl_context or self.server_capabilities & CLIENT.SSL:
+            return
+        if self._tls_demanded:
+            raise ssl.SSLError("the server takes no encrypted connections")
+        self._ssl_context = None
+        self.client_flag &= ~CLIENT.SSL
+
+    async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
+        if plugin_name in _TELLING and not self._secure:
+            raise err.OperationalError(
+                _PLUGIN_UNKNOWN, f"{plugin_name.decode()} would show the password without TLS"
+            )
+        if plugin_name != b"client_ed25519":
+            return await super()._process_auth(plugin_name, auth_packet)
+        self.write_packet(_ed25519_answer(self._password.encode("latin-1"), auth_packet.read_all()))
+        packet = await self._read_packet()
+        packet.check_error()
+        self._auth_plugin_used = plugin_name.decode()
+        return packet
+
+
+def _ed25519_answer(password: bytes, challenge: bytes) -> bytes:
+    if not password:
+        return b""
+    try:
+        answer: bytes = _auth.ed25519_password(password, challenge)
+    except RuntimeError as error:
+        raise err.OperationalError(
+            _PLUGIN_UNKNOWN, "ed25519 needs one more package: pip install 'fastload[mysql-ed25519]'"
+        ) from error
+    return answer

@@ -1,0 +1,175 @@
+"""Connections of any driver: configured, lent, taken back, and closed within a bound."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from typing import Any, Generic, Protocol, TypeVar
+
+import anyio
+
+from fastload.url import Url
+
+ConnectionT = TypeVar("ConnectionT")
+
+_CLOSE_S = 1.5
+
+
+class Driver(Protocol[ConnectionT]):
+    """What an adapter knows of its connections, for one side.
+
+    An endpoint is a ``Url`` or the caller's pool. Every call but ``open`` may be cut off by a
+    deadline, and whatever it raises while a connection ends is dropped.
+    """
+
+    @property
+    def side(self) -> str:
+        """``"source"`` or ``"target"``, for errors."""
+        ...
+
+    async def open(self, endpoint: Any) -> ConnectionT:
+        """Connect, or take one out of the pool; raises fastload's errors only."""
+        ...
+
+    async def configure(self, connection: ConnectionT) -> None:
+        """Set the session up; called once, before it is lent for the first time."""
+        ...
+
+    def usable(self, connection: ConnectionT) -> bool:
+        """Say whether the connection still stands."""
+        ...
+
+    def at_rest(self, connection: ConnectionT) -> bool:
+        """Say whether it is usable, in step with the server and outside any transaction."""
+        ...
+
+    async def close(self, connection: ConnectionT) -> None:
+        """Close a connection at rest."""
+        ...
+
+    async def end(self, connection: ConnectionT) -> None:
+        """Close a connection in any state, and stop what it runs on the server."""
+        ...
+
+    def abort(self, connection: ConnectionT) -> None:
+        """Drop what ``end`` or ``close`` have left, without waiting; harmless after them."""
+        ...
+
+    async def reset(self, connection: ConnectionT) -> None:
+        """Undo ``configure`` before the connection goes back to the caller's pool."""
+        ...
+
+    async def give_back(self, connection: ConnectionT, pool: Any) -> None:
+        """Hand a connection, alive or ended, back to the pool that it came from."""
+        ...
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn the driver's errors raised inside into fastload's."""
+        ...
+
+
+class Sessions(Generic[ConnectionT]):
+    """Lends configured connections and takes them back.
+
+    Guarantees: a connection whose use raised, or was cancelled, is closed and never lent again;
+    closing takes at most ``_CLOSE_S``. Relies on: one event loop.
+    """
+
+    def __init__(self, driver: Driver[ConnectionT], endpoint: Url | Any, *, limit: int) -> None:
+        self._driver = driver
+        self._endpoint = endpoint
+        self._limiter = anyio.Semaphore(limit)
+        self._idle: list[ConnectionT] = []
+
+    @property
+    def side(self) -> str:
+        """``"source"`` or ``"target"``, for errors."""
+        return self._driver.side
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[ConnectionT]:
+        """Lend a connection; driver errors inside become fastload's."""
+        connection = await self.acquire()
+        try:
+            with self._driver.translated():
+                yield connection
+        except BaseException:
+            await self.discard(connection)
+            raise
+        await self.release(connection)
+
+    async def acquire(self) -> ConnectionT:
+        """Return a connection that the caller must release or discard."""
+        await self._limiter.acquire()
+        try:
+            return await self._take()
+        except BaseException:
+            self._limiter.release()
+            raise
+
+    async def release(self, connection: ConnectionT) -> None:
+        """Take back a connection that is outside any transaction."""
+        if self._driver.at_rest(connection):
+            self._idle.append(connection)
+            self._limiter.release()
+        else:
+            await self.discard(connection)
+
+    async def discard(self, connection: ConnectionT) -> None:
+        """Close a connection that must not be lent again, and what it runs on the server."""
+        try:
+            await self._end(connection)
+        finally:
+            self._limiter.release()
+
+    async def _take(self) -> ConnectionT:
+        while self._idle:
+            connection = self._idle.pop()
+            if self._driver.usable(connection):
+                return connection
+            await self._end(connection)
+        connection = await self._driver.open(self._endpoint)
+        try:
+            with self._driver.translated():
+                await self._driver.configure(connection)
+        except BaseException:
+            await self._end(connection)
+            raise
+        return connection
+
+    async def _end(self, connection: ConnectionT) -> None:
+        with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+            await self._driver.end(connection)
+        with suppress(Exception):
+            self._driver.abort(connection)
+        if not isinstance(self._endpoint, Url):
+            with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+                await self._driver.give_back(connection, self._endpoint)
+
+    async def close(self) -> None:
+        """Close or return every idle connection, side by side: an exit takes some milliseconds."""
+        async with anyio.create_task_group() as group:
+            while self._idle:
+                group.start_soon(self._close_one, self._idle.pop())
+
+    async def _close_one(self, connection: ConnectionT) -> None:
+        with anyio.move_on_after(_CLOSE_S, shield=True) as bound, suppress(Exception):
+            if isinstance(self._endpoint, Url):
+                await self._driver.close(connection)
+            else:
+                await self._driver.reset(connection)
+                await self._driver.give_back(connection, self._endpoint)
+        if bound.cancelled_caught and isinstance(self._endpoint, Url):
+            self._driver.abort(connection)
+
+
+@asynccontextmanager
+async def open_sessions(
+    driver: Driver[ConnectionT], endpoint: Url | Any, *, limit: int
+) -> AsyncIterator[Sessions[ConnectionT]]:
+    """Yield sessions of a URL or the caller's pool, and close what is idle at the end."""
+    sessions = Sessions(driver, endpoint, limit=limit)
+    try:
+        yield sessions
+    finally:
+        await sessions.close()

@@ -1,0 +1,78 @@
+"""A server that speaks just enough of the protocol to log anybody in, and then what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_CAPABILITIES = 0x0008_0000 | 0x8000 | 0x2000 | 0x0200 | 0x0008
+_AUTOCOMMIT = 2
+OK = struct.pack("<BBBHH", 0, 0, 0, _AUTOCOMMIT, 0)
+
+
+def handshake(plugin: str) -> bytes:
+    return b"".join(
+        (
+            b"\x0a8.0.0-fake\0",
+            struct.pack("<I", 7) + b"12345678\0",
+            struct.pack("<HBHHB", _CAPABILITIES & 0xFFFF, 45, _AUTOCOMMIT, _CAPABILITIES >> 16, 21),
+            bytes(10) + b"123456789012\0",
+            plugin.encode() + b"\0",
+        )
+    )
+
+
+class FakeServer:
+    """Answers the login, then each command with the next payload; keeps what it was sent."""
+
+    def __init__(self, answers: list[bytes], login: bytes, plugin: str) -> None:
+        self._answers = answers
+        self._login = login
+        self._plugin = plugin
+        self.received: list[bytes] = []
+        self.closed = asyncio.Event()
+        self._served: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"mysql://u:hunter2secret@127.0.0.1:{self.port}/d"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            _send(writer, 0, handshake(self._plugin))
+            sequence = await self._receive(reader)
+            _send(writer, sequence + 1, self._login)
+            for answer in self._answers:
+                sequence = await self._receive(reader)
+                _send(writer, sequence + 1, answer)
+            while True:
+                await self._receive(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.closed.set()
+            writer.close()
+
+    async def _receive(self, reader: asyncio.StreamReader) -> int:
+        start = await reader.readexactly(4)
+        self.received.append(await reader.readexactly(int.from_bytes(start[:3], "little")))
+        return start[3]
+
+
+def _send(writer: asyncio.StreamWriter, sequence: int, payload: bytes) -> None:
+    writer.write(len(payload).to_bytes(3, "little") + bytes([sequence]) + payload)
+
+
+@asynccontextmanager
+async def fake_server(
+    *answers: bytes, login: bytes = OK, plugin: str = "mysql_native_password"
+) -> AsyncIterator[FakeServer]:
+    fake = FakeServer(list(answers), login, plugin)
+    listening = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
+    fake.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield fake
+        await fake.end()
