@@ -20,8 +20,9 @@ from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.counters import read_sequences, stored_sequences
 from fastload_mysql.create_table import CreateTable, parse
+from fastload_mysql.create_text import create_texts
 from fastload_mysql.left_behind import left_behind
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import chosen_tables, read_relations, read_schemas
 from fastload_mysql.retyping import check_retyped
 from fastload_mysql.table_model import table_of
@@ -119,15 +120,14 @@ async def _read_tables(
     where = queries.on(names)
     facts = _by_table(await connection.fetch_named(queries.TABLES.format(where=where)), "name")
     columns = _by_table(await connection.fetch_named(queries.COLUMNS.format(where=where)), "table")
+    for own in names:
+        _check_facts(own, facts[own], columns[own])
+    texts = await create_texts(connection, names)
     made = []
     for own, name in names.items():
-        if not facts[own]:
-            raise SourceError(f"{own} was dropped while it was looked at", table=str(own))
-        _check_readable(own, columns[own])
-        text = await _create_text(connection, own, facts[own][0])
-        create = parse(text, own)
+        create = parse(texts[own], own)
         _check_columns(own, columns[own], create)
-        made.append(table_of(name, facts[own][0], columns[own], create, text, types))
+        made.append(table_of(name, facts[own][0], columns[own], create, texts[own], types))
     return made
 
 
@@ -138,19 +138,16 @@ def _by_table(rows: Sequence[Row], table: str) -> defaultdict[QualifiedName, lis
     return grouped
 
 
-async def _create_text(connection: Session, name: QualifiedName, facts: Row) -> str:
-    if facts["engine"] is None:
+def _check_facts(name: QualifiedName, facts: Sequence[Row], columns: Sequence[Row]) -> None:
+    if not facts:
+        raise SourceError(f"{name} was dropped while it was looked at", table=str(name))
+    if facts[0]["engine"] is None:
         raise SourceError(
-            f"the server cannot open {name}: {facts['comment'] or 'it does not say why'}",
+            f"the server cannot open {name}: {facts[0]['comment'] or 'it does not say why'}",
             table=str(name),
             hint="repair the table, or leave it out with exclude",
         )
-    row = (await connection.fetch_named(f"SHOW CREATE TABLE {qualified(name)}"))[0]
-    return str(row["Create Table"])
-
-
-def _check_readable(name: QualifiedName, columns: Sequence[Row]) -> None:
-    if not columns or any("select" not in r["privileges"].split(",") for r in columns):
+    if not columns or any("select" not in r["rights"].split(",") for r in columns):
         raise _refused(name, [r["name"] for r in columns])
 
 
@@ -168,8 +165,7 @@ def _refused(name: QualifiedName, columns: Sequence[str]) -> SourceError:
         f"this user may not read all of {name}{shown}",
         side="source",
         table=str(name),
-        hint=f"as their owner: GRANT SELECT ON {ident(name.schema)}.{ident(name.name)} TO this "
-        "user; or exclude it",
+        hint=f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user; or exclude it",
     )
 
 

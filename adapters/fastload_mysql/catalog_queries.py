@@ -32,19 +32,19 @@ SELECT schema_name AS `schema` FROM information_schema.schemata
 WHERE schema_name NOT IN {_SYSTEM} ORDER BY 1"""
 
 TABLES = """
-SELECT table_schema AS `schema`, table_name AS name, engine, row_format, table_rows AS `rows`,
-       data_length AS bytes, auto_increment, table_collation AS collation,
+SELECT table_schema AS `schema`, table_name AS name, engine AS engine, row_format AS row_format,
+       table_rows AS `rows`, data_length AS bytes, table_collation AS collation,
        table_comment AS comment, create_time AS made
 FROM information_schema.tables WHERE {where}"""
 
 COLUMNS = """
 SELECT table_schema AS `schema`, table_name AS `table`, column_name AS name, column_type AS type,
        is_nullable AS nullable, character_set_name AS charset, collation_name AS collation,
-       column_comment AS comment, privileges
+       column_comment AS comment, privileges AS rights
 FROM information_schema.columns WHERE {where} ORDER BY 1, 2, ordinal_position"""
 
 COUNTERS = """
-SELECT table_schema AS `schema`, table_name AS name, auto_increment
+SELECT table_schema AS `schema`, table_name AS name, auto_increment AS following
 FROM information_schema.tables WHERE {where} AND auto_increment IS NOT NULL"""
 
 # What belongs to tables; `schema` and `table` are the table's.

@@ -35,7 +35,7 @@ async def _counters(
     if not names:
         return {}
     rows = await connection.fetch_named(queries.COUNTERS.format(where=queries.on(names)))
-    return {QualifiedName(r["schema"], r["name"]): int(r["auto_increment"]) for r in rows}
+    return {QualifiedName(r["schema"], r["name"]): int(r["following"]) for r in rows}
 
 
 def _counter(table: Table, column: str, following: int | None) -> SequenceModel:

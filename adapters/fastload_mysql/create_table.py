@@ -63,7 +63,7 @@ def parse(text: str, table: QualifiedName) -> CreateTable:
     bare = _without_option(text, "AUTO_INCREMENT", head.place)
     return CreateTable(
         columns=tuple(found.columns),
-        keys=tuple(found.keys),
+        keys=tuple(_without_periods(k, found.columns) for k in found.keys),
         indexes=tuple(found.indexes),
         foreign_keys=tuple(found.foreign_keys),
         checks=(*found.checks, *_column_checks(found)),
@@ -118,34 +118,29 @@ class _Lines:
         name = "PRIMARY" if kind == "primary" else line.name()
         parts, whole_rows = _index_columns(line)
         comment, extra = _key_options(line)
-        extra["definition"] = line.whole()
-        bare = all(p.name is not None and p.prefix is None for p in parts)
+        bare = whole_rows and all(p.name is not None and p.prefix is None for p in parts)
         descending = any(p.descending for p in parts)
-        unique = kind in ("primary", "unique")
-        if unique and bare and whole_rows and (kind == "primary" or not descending):
-            columns = tuple(p.name for p in parts if p.name is not None)
+        if bare and (kind == "primary" or (kind == "unique" and not descending)):
             if descending:
                 extra["descending"] = ",".join("yes" if p.descending else "no" for p in parts)
             self.keys.append(
                 Key(
                     name=name,
-                    columns=columns,
+                    columns=tuple(p.name or "" for p in parts),
                     primary=kind == "primary",
                     comment=comment,
-                    extra=extra,
+                    extra={**extra, "definition": line.whole()},
                 )
             )
             return
-        definition = extra.pop("definition")
-        if not whole_rows:
-            extra["overlaps"] = "no"
+        own_kind = kind if kind in _OWN_KINDS else "sorted"
         self.indexes.append(
             Index(
                 name=name,
-                unique=unique,
-                definition=definition,
-                columns=parts,
-                kind=kind if kind in _OWN_KINDS else "sorted",
+                unique=kind in ("primary", "unique"),
+                definition=line.whole(),
+                columns=parts if whole_rows else (),
+                kind=own_kind if whole_rows else "without overlaps",
                 comment=comment,
                 extra=extra,
             )
@@ -245,6 +240,12 @@ def _check(line: Cursor, name: str) -> Check:
     line.bracketed()
     line.accept("NOT", "ENFORCED")
     return Check(name=name, definition=line.rest(start))
+
+
+def _without_periods(key: Key, columns: list[ColumnText]) -> Key:
+    """Return a key without the end of the row's time, which the server adds to keys itself."""
+    ends = {c.name for c in columns if c.period is not None}
+    return msgspec.structs.replace(key, columns=tuple(c for c in key.columns if c not in ends))
 
 
 def _column_checks(found: _Lines) -> list[Check]:

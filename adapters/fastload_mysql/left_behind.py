@@ -12,6 +12,8 @@ from fastload_mysql.relations import Relation
 _NOT_YET = "definitions are not carried yet"
 _GRANTS = "users and rights belong to the server"
 
+_BEYOND_THE_CATALOGUE = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+
 
 async def left_behind(
     connection: Session,
@@ -72,4 +74,9 @@ def _of_table(table: Table) -> list[NotCarried]:
     if "remote" in extra:
         reason = f"its rows are copied, its link by {extra['engine']} is not"
         found.append(NotCarried("link of table", name, reason))
+    reason = "the server's catalogue writes ? for characters beyond U+FFFF, which may be meant"
+    for column in table.columns:
+        shown = "".join(column.labels) + column.extra.get("members", "") + (column.default or "")
+        if "?" in shown and column.extra.get("charset") in _BEYOND_THE_CATALOGUE:
+            found.append(NotCarried("spelling in column", f"{name}.{column.name}", reason))
     return found

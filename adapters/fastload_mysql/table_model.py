@@ -8,11 +8,15 @@ from typing import Any
 from fastload.model import Column, QualifiedName, Table
 from fastload_mysql.create_column import ColumnText
 from fastload_mysql.create_table import CreateTable
+from fastload_mysql.quoting import literal
 from fastload_mysql.retyping import retyped
 from fastload_mysql.typemap import ColumnFacts, Forms, forms
 
 # Engines whose tables are elsewhere: their options may hold passwords.
 _REMOTE = ("FEDERATED", "CONNECT", "SPIDER")
+_ENCODINGS = {
+    "utf8mb4": "utf-8", "utf16": "utf-16-be", "utf16le": "utf-16-le", "utf32": "utf-32-be",
+}  # fmt: skip
 
 Row = Mapping[str, Any]
 Types = Mapping[tuple[str, str, str], str]
@@ -87,7 +91,7 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         arrow=found.arrow,
         exact=found.exact,
         nullable=row["nullable"] == "YES",
-        default=text.default,
+        default=_default(text.default, row["charset"]),
         identity="by default" if text.auto_increment else None,
         generated=text.generated,
         on_update=text.on_update,
@@ -97,6 +101,13 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )
+
+
+def _default(text: str | None, charset: str | None) -> str | None:
+    """Return a default; MySQL writes the digits of a text that its catalogue cannot hold."""
+    if text is None or charset not in _ENCODINGS or not text.startswith("0x"):
+        return text
+    return literal(bytes.fromhex(text[2:]).decode(_ENCODINGS[charset]))
 
 
 def _retyped(row: Row, type_: str, found: Forms) -> Column:
