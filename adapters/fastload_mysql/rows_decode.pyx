@@ -27,9 +27,9 @@ from fastload_mysql.rows_framing cimport (
     LENGTH_BEFORE, MOST_PAYLOAD, PACKET_HEADER, Form, Packets, header_fault, lay_out_block
 )
 from fastload_mysql.rows_values cimport (
-    BAD_DATE, BAD_DECIMAL, BAD_PACKET, BAD_ROW, BAD_ROW_END, BAD_ROW_HEADER, BAD_ROW_SIZE,
-    BAD_SEQUENCE, BAD_TIME, BAD_TRAILER, decode_bit, decode_bool, decode_bytes, decode_date,
-    decode_datetime, decode_time
+    BAD_BIT, BAD_DATE, BAD_DECIMAL, BAD_PACKET, BAD_ROW, BAD_ROW_END, BAD_ROW_HEADER,
+    BAD_ROW_SIZE, BAD_SEQUENCE, BAD_TIME, BAD_TRAILER, BAD_UUID, decode_bit, decode_bit1,
+    decode_bool, decode_bytes, decode_date, decode_datetime, decode_time, decode_uuid
 )
 
 from fastload.errors import SourceError
@@ -48,6 +48,8 @@ _MESSAGES = {
     BAD_DATE: "a date has a year, month or day that no server sends",
     BAD_TIME: "a time has fields that no server sends",
     BAD_DECIMAL: "a decimal is not digits with a point",
+    BAD_BIT: "a bit is neither 0 nor 1",
+    BAD_UUID: "a uuid is not 32 hexadecimal digits with four hyphens",
     AFTER_TRAILER: "bytes follow the packet that ends the rows",
     CUT_OFF: "the rows ended before their last packet: the source was cut off",
 }
@@ -60,7 +62,7 @@ _FIXED = {
 # Greatest length and Arrow's format.
 _SHORT = {
     "date": (11, b"tdD"), "datetime": (11, b"tsu:"), "timestamp": (11, b"tsu:UTC"),
-    "time": (12, b"tDu"), "bit": (8, b"L"),
+    "time": (12, b"tDu"), "bit": (8, b"L"), "bit1": (1, b"b"), "uuid": (36, b"w:16"),
 }
 _VARIABLE = {
     "text": b"u", "json": b"u", "opaque_text": b"u", "blob": b"z", "raw": b"z",
@@ -116,7 +118,11 @@ cdef Decode short_decoder(str name) except NULL:
         return &decode_date
     if name == "time":
         return &decode_time
-    return &decode_bit if name == "bit" else &decode_datetime
+    if name == "bit":
+        return &decode_bit
+    if name == "bit1":
+        return &decode_bit1
+    return &decode_uuid if name == "uuid" else &decode_datetime
 
 
 def _field(str name, str word):
@@ -135,6 +141,8 @@ def _extension(str kind, str type_name):
     """Return the metadata of Arrow's canonical extension types."""
     if kind == "json":
         return {"ARROW:extension:name": "arrow.json", "ARROW:extension:metadata": ""}
+    if kind == "uuid":
+        return {"ARROW:extension:name": "arrow.uuid", "ARROW:extension:metadata": ""}
     if kind in ("raw", "opaque_text"):
         told = json.dumps({"type_name": type_name, "vendor_name": "MySQL"})
         return {"ARROW:extension:name": "arrow.opaque", "ARROW:extension:metadata": told}

@@ -7,12 +7,14 @@
 # value is one its form accepts, and that it is one byte where a loop reads one byte. A field begins
 # with that length.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from fastload.kernels.byteorder cimport (
     load_little_uint16, load_little_uint24, load_little_uint32, load_little_uint64
 )
 from fastload.kernels.codec cimport (
-    BAD_LENGTH, FIRST_OWN, NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Fault, fail, take_room
+    BAD_LENGTH, BLOCK, FIRST_OWN, NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Fault, fail,
+    take_room
 )
 from fastload.kernels.column cimport NULL_FIELD
 from fastload.kernels.fixed cimport append_bools
@@ -31,10 +33,13 @@ cdef enum RowsFault:
     BAD_DATE
     BAD_TIME
     BAD_DECIMAL
+    BAD_UUID
+    BAD_BIT
 
 cdef enum:
     NO_LENGTH = 0xFB  # lengths below it are their own first byte
     MOST_DAYS = 34    # of a time, whose most is 838:59:59.999999
+    UUID_TEXT = 36    # digits and hyphens
 
 
 cdef inline int length_bytes(int first) noexcept nogil:
@@ -98,6 +103,61 @@ cdef inline int decode_bit(
         for i in range(length):
             out[row] = out[row] << 8 | <unsigned char>fields[row][1 + i]
     return count
+
+
+cdef inline int decode_bit1(
+    Codec* codec, const char** fields, int count, const char* limit, Fault* fault
+) noexcept nogil:
+    cdef const char* bytes_at[BLOCK]
+    cdef int row
+    for row in range(count):
+        bytes_at[row] = fields[row]
+        if fields[row] != NULL_FIELD:
+            if fields[row][0] != 1:
+                return fail(fault, BAD_LENGTH, fields[row], row)
+            bytes_at[row] += 1
+    return append_bools(codec, bytes_at, count, BAD_BIT, fault)
+
+
+cdef inline int decode_uuid(
+    Codec* codec, const char** fields, int count, const char* limit, Fault* fault
+) noexcept nogil:
+    cdef char* out = take_room(codec, 16 * count)
+    cdef int row
+    if out == NULL:
+        return fail(fault, NO_MEMORY, NULL, 0)
+    for row in range(count):
+        if fields[row] == NULL_FIELD:
+            memset(out + 16 * row, 0, 16)
+        elif fields[row][0] != UUID_TEXT:
+            return fail(fault, BAD_LENGTH, fields[row], row)
+        elif not uuid_of(fields[row] + 1, out + 16 * row):
+            return fail(fault, BAD_UUID, fields[row], row)
+    return count
+
+
+cdef inline bint uuid_of(const char* at, char* out) noexcept nogil:
+    """Read 8, 4, 4, 4 and 12 hexadecimal digits with hyphens between them."""
+    cdef int i, digits
+    for i in range(16):
+        if i == 4 or i == 6 or i == 8 or i == 10:
+            if at[0] != c"-":
+                return False
+            at += 1
+        digits = hexadecimal(at[0]) * 16 | hexadecimal(at[1])
+        if digits < 0:
+            return False
+        out[i] = <char>digits
+        at += 2
+    return True
+
+
+cdef inline int hexadecimal(char digit) noexcept nogil:
+    if c"0" <= digit <= c"9":
+        return digit - c"0"
+    if c"a" <= digit <= c"f":
+        return digit - c"a" + 10
+    return digit - c"A" + 10 if c"A" <= digit <= c"F" else -1
 
 
 cdef inline int decode_date(

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import math
 import struct
+import uuid
 from itertools import pairwise
 
 import pyarrow as pa
@@ -67,8 +68,10 @@ def value_bytes(word: str, value) -> bytes:
         sent = datetime_bytes(value)
     elif word == "time":
         sent = time_bytes(value)
-    elif word == "bit":
-        sent = value.to_bytes(8, "big")
+    elif word in ("bit", "bit1"):
+        sent = value.to_bytes(8 if word == "bit" else 1, "big")
+    elif word == "uuid":
+        sent = str(value).encode()
     else:
         sent = (f"{value:f}" if isinstance(value, decimal.Decimal) else value).encode()
     return lenenc(len(sent)) + sent
@@ -172,6 +175,8 @@ VALUES = {
     "blob": ("binary", st.binary(max_size=300)),
     "raw:datetime": ("binary", st.binary(max_size=11)),
     "bit": ("uint64", integers(64, signed=False)),
+    "bit1": ("bool", st.booleans()),
+    "uuid": ("extension<arrow.uuid>", st.uuids()),
 }  # fmt: skip
 ROW_WORDS = tuple(VALUES)
 ROW = (
@@ -183,6 +188,7 @@ ROW = (
     datetime.date(9999, 12, 31),
     datetime.datetime(1000, 1, 1, 0, 0, 0, 1), datetime.datetime(2024, 2, 29, tzinfo=UTC),
     -MOST_TIME, "héllo", '{"a": 1}', "2020-00-10", b"\x00\xff", b"\xe4\x07\x00\x0a", 2**64 - 1,
+    True, uuid.UUID("01234567-89ab-cdef-fedc-ba9876543210"),
 )  # fmt: skip
 NO_ROW = (None,) * len(ROW)
 STREAM = stream_of(ROW_WORDS, [ROW, NO_ROW, ROW])
@@ -433,6 +439,9 @@ def test_what_arrow_cannot_hold_is_named_or_becomes_null(word, value, words):
     assert pa.record_batch(decoder.take()).column(2).null_count == 2
 
 
+UUID = "01234567-89ab-cdef-fedc-ba9876543210"
+
+
 @pytest.mark.parametrize(
     ("word", "value"),
     [
@@ -446,6 +455,10 @@ def test_what_arrow_cannot_hold_is_named_or_becomes_null(word, value, words):
         ("time", b"\2" + bytes(7)), ("time", b"\0\x23" + bytes(6)), ("time", b"\0" * 9),
         ("time", b"\0\x22\0\0\0\x17\0\0"), ("time", b"\0\xff\xff\xff\xff\0\0\0"),
         ("time", b"\xff" * 12), ("bit", b""), ("bit", b"\0" * 9),
+        ("bit1", b""), ("bit1", b"\2"), ("bit1", b"\0\1"), ("uuid", b""), ("uuid", UUID[:-1]),
+        ("uuid", f"{UUID}0"), ("uuid", UUID.replace("-", "a")), ("uuid", f"{UUID[:-1]}g"),
+        ("uuid", UUID.replace("c", "\x7f")), ("uuid", UUID.replace("f-f", "ff-")),
+        ("uuid", b"\xff" * 36), ("uuid", UUID.replace("-", "")),
         ("decimal:5,2", ""), ("decimal:5,2", "."), ("decimal:5,2", "-"), ("decimal:5,2", "1e2"),
         ("decimal:5,2", "--1"), ("decimal:5,2", "1.2.3"), ("decimal:5,2", "99999x"),
         ("decimal:40,2", "x"), ("decimal:40,2", " 1"), ("decimal:5,2", "1" * 251),
@@ -467,7 +480,7 @@ def test_what_no_server_sends_is_refused_where_it_stands(word, value):
     [b"\xfb", b"\xff", b"\xfc", b"\xfc\x01", b"\xfd\0\0", b"\xfe" + bytes(7), b"\x02a", b"",
      b"\xfc\x02\0a", b"\xfe" + b"\xff" * 8 + b"a", b"\xfe" + bytes(7) + b"\x80", b"\x01ab"],
 )  # fmt: skip
-@pytest.mark.parametrize("word", ["text", "blob", "decimal:5,2", "date", "bit"])
+@pytest.mark.parametrize("word", ["text", "blob", "decimal:5,2", "date", "bit", "bit1", "uuid"])
 def test_lengths_that_do_not_fit_are_refused(word, field):
     with pytest.raises(DecodeError):
         decoded([packets([b"\0\0" + field, EOF_PACKET])], [word])
@@ -502,6 +515,11 @@ def test_fields_longer_than_allowed_are_refused():
 def test_decimals_in_other_words(word, text):
     found = decoded([stream_of([word], [[text], [f"-{text.lstrip('+')}"], [".5"]])], [word])
     assert [str(v) for [v] in values_of(found)] == ["5.00", "-5.00", "0.50"]
+
+
+def test_uuids_in_capitals():
+    found = decoded([stream_of(["uuid"], [[UUID.upper()], [None], [UUID]])], ["uuid"])
+    assert values_of(found) == [[uuid.UUID(UUID)], [None], [uuid.UUID(UUID)]]
 
 
 def test_years_before_the_calendar():

@@ -1,0 +1,54 @@
+"""The texts of SHOW CREATE TABLE as their servers have them.
+
+MariaDB, and MySQL before 8, write the default of a binary column as its bare bytes, which no
+charset reads: the texts are fetched as bytes, and such a default becomes a literal of hexadecimal
+digits that means the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from fastload.model import QualifiedName
+from fastload_mysql.catalog_queries import Session
+from fastload_mysql.create_scanner import unquoted
+from fastload_mysql.quoting import qualified
+
+_QUOTED = re.compile(r"`(?:[^`]|``)+`|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+async def create_texts(
+    connection: Session, names: Iterable[QualifiedName]
+) -> dict[QualifiedName, str]:
+    """Return the text of each table."""
+    found = {}
+    async with _bytes_as_they_are(connection):
+        for name in names:
+            row = (await connection.fetch_named(f"SHOW CREATE TABLE {qualified(name)}"))[0]
+            found[name] = text_of(row["Create Table"])
+    return found
+
+
+@asynccontextmanager
+async def _bytes_as_they_are(connection: Session) -> AsyncIterator[None]:
+    await connection.execute("SET SESSION character_set_results = binary")
+    try:
+        yield
+    finally:
+        await connection.execute("SET SESSION character_set_results = utf8mb4")
+
+
+def text_of(raw: bytes | str) -> str:
+    """Return the text of these bytes."""
+    text = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogateescape")
+    return _QUOTED.sub(_spelled, text) if _LONE.search(text) else text
+
+
+def _spelled(match: re.Match[str]) -> str:
+    quoted = match[0]
+    if quoted[0] == "`" or not _LONE.search(quoted):
+        return quoted
+    return f"x'{unquoted(quoted).encode('utf-8', 'surrogateescape').hex()}'"
