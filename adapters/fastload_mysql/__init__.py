@@ -1,1 +1,5 @@
-"""MySQL and MariaDB for fastload: so far the kernel that decodes their rows."""
+"""MySQL and MariaDB for fastload, on aiomysql."""
+
+from fastload_mysql.adapter import ADAPTER
+
+__all__ = ["ADAPTER"]

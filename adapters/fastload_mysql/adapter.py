@@ -31,7 +31,7 @@ class MysqlAdapter:
     @asynccontextmanager
     async def source(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlSource]:
         """Connect to read."""
-        from fastload_mysql.connection import open_sessions
+        from fastload_mysql.driver import open_sessions
         from fastload_mysql.identity import identify
         from fastload_mysql.source import MysqlSource
 

@@ -62,9 +62,7 @@ def _meaning(match: re.Match[str]) -> str:
 class Cursor:
     """Takes the tokens of one item of a statement; what does not fit is refused by name."""
 
-    def __init__(
-        self, whole: str, tokens: Sequence[Token], end: int, table: QualifiedName
-    ) -> None:
+    def __init__(self, whole: str, tokens: Sequence[Token], end: int, table: QualifiedName) -> None:
         self._whole = whole
         self._tokens = tokens
         self._end = end
@@ -177,4 +175,3 @@ class Cursor:
             table=str(self._table),
             hint="leave the table out with exclude, and report the line",
         )
-

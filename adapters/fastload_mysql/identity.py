@@ -7,8 +7,7 @@ from fastload_mysql.connection import Connection
 
 async def identify(connection: Connection) -> tuple[str, str | None]:
     """Return the identity of server and database, and the database's name if there is one."""
-    (row,) = await connection.fetch("SELECT DATABASE() AS name")
-    database = row["name"]
+    database = await connection.fetchval("SELECT DATABASE()")
     return f"mysql:{await _server(connection)}/{database or ''}", database
 
 
@@ -18,6 +17,8 @@ async def _server(connection: Connection) -> str:
         "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')"
     )
     if rows:
-        return str(rows[0]["Value"])
-    (row,) = await connection.fetch("SELECT @@hostname AS host, @@port AS port, @@datadir AS path")
-    return f"{row['host']}:{row['port']}{str(row['path']).rstrip('/')}"
+        return str(rows[0][1])
+    row = await connection.fetchrow("SELECT @@hostname, @@port, @@datadir")
+    assert row is not None
+    host, port, path = row
+    return f"{host}:{port}{str(path).rstrip('/')}"

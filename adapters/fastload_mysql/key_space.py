@@ -1,4 +1,4 @@
-"""Values between two keys, to try as boundaries: pure arithmetic over the texts that the server gave.
+"""Values between two keys, to try as boundaries: arithmetic over texts that the server gave.
 
 Only a guess is needed here. Order is the server's: a candidate is looked up under the column's
 own collation, and the key that is found there is what bounds a partition.

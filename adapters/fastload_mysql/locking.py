@@ -62,7 +62,7 @@ async def _taken(connection: Connection, statement: str) -> str | None:
         try:
             await connection.execute(statement)
         except SourceError as error:
-            if not is_timeout(error):
+            if not error.retryable:
                 return error.message
             if attempt + 1 < _ATTEMPTS:
                 await anyio.sleep(_PAUSE_S)
@@ -70,8 +70,3 @@ async def _taken(connection: Connection, statement: str) -> str | None:
             return None
     word = statement.split(" WITH ")[0].split(" `")[0]
     return f"{word} waited {_ATTEMPTS} times for {_WAIT_S} s behind running statements"
-
-
-def is_timeout(error: FastloadError) -> bool:
-    """Say whether a lock was waited for in vain."""
-    return getattr(error, "retryable", False) or "1205" in error.message

@@ -8,6 +8,7 @@ whatever gaps and skew the keys have. Each boundary is a key of the table, looke
 from __future__ import annotations
 
 import difflib
+
 from fastload import partition
 from fastload.adapter import PartitionSpec
 from fastload.errors import ConfigError
@@ -93,13 +94,11 @@ async def _by_column(
         f"FROM {qualified(table.name)} WHERE {name} IS NOT NULL{where}"
     )
     cuts = f"SELECT MIN(k) AS k FROM ({parts}) parts WHERE part > 1 GROUP BY part"
-    rows = await connection.fetch(
-        f"SELECT {space.text.format('k')} AS boundary FROM ({cuts}) cuts ORDER BY k"
-    )
+    rows = await connection.fetch(f"SELECT {space.text.format('k')} FROM ({cuts}) cuts ORDER BY k")
     return partition.key_ranges(
         table.name,
         (column.name,),
-        [(str(row["boundary"]),) for row in rows],
+        [(str(row[0]),) for row in rows],
         rows=table.rows,
         size_bytes=table.bytes,
         nulls=column.nullable,
@@ -181,7 +180,7 @@ class _Cuts:
     async def _rows(self, lower: Boundary | None, upper: Boundary | None) -> int:
         """Return the server's estimate of the rows in a range."""
         where = self._where(lower, upper)
-        (row,) = await self._connection.fetch(f"EXPLAIN SELECT 1 {self._from} WHERE {where}")
+        (row,) = await self._connection.fetch_named(f"EXPLAIN SELECT 1 {self._from} WHERE {where}")
         return int(row["rows"] or 0)
 
     async def _end(
@@ -208,8 +207,8 @@ class _Cuts:
         names = ", ".join(
             s.text.format(ident(c)) for c, s in zip(self._columns, self._spaces, strict=True)
         )
-        rows = await self._connection.fetch(f"SELECT {names} {self._from} {tail} LIMIT 1")
-        return tuple(str(v) for v in rows[0].values()) if rows else None
+        row = await self._connection.fetchrow(f"SELECT {names} {self._from} {tail} LIMIT 1")
+        return tuple(str(v) for v in row) if row else None
 
     def _where(self, lower: Boundary | None, upper: Boundary | None) -> str:
         return within(self._table, self._columns, lower, upper)

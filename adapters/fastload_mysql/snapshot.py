@@ -20,10 +20,10 @@ import anyio
 
 from fastload.errors import FastloadError, SnapshotLost
 from fastload.model import Cut, Position, Table
-from fastload.sessions import Sessions
 from fastload.tasks import task_group
-from fastload_mysql.catalog import read_signatures
+from fastload_mysql.catalog import read_tables
 from fastload_mysql.connection import Connection
+from fastload_mysql.driver import Sessions
 from fastload_mysql.locking import Lock, locked
 from fastload_mysql.position import read_position
 from fastload_mysql.quoting import qualified
@@ -46,7 +46,7 @@ class MysqlSnapshot:
 
     token = None
 
-    def __init__(self, sessions: Sessions[Connection], tables: Sequence[Table]) -> None:
+    def __init__(self, sessions: Sessions, tables: Sequence[Table]) -> None:
         self._sessions = sessions
         self._tables = tables
         self._idle: list[Reader] = []
@@ -142,7 +142,7 @@ async def _rolled_back(connection: Connection) -> bool:
 
 @asynccontextmanager
 async def open_snapshot(
-    sessions: Sessions[Connection], tables: Sequence[Table], readers: int
+    sessions: Sessions, tables: Sequence[Table], readers: int
 ) -> AsyncIterator[MysqlSnapshot]:
     """Begin the readers at one moment, prove that the tables are as planned, and end them."""
     snapshot = MysqlSnapshot(sessions, tables)
@@ -164,7 +164,8 @@ async def _leave(snapshot: MysqlSnapshot) -> None:
 
 async def _prove(connection: Connection, tables: Sequence[Table]) -> None:
     """Compare the tables, which no DDL can change any more, with what was planned."""
-    signatures = await read_signatures(connection, [t.name for t in tables])
+    found = await read_tables(connection, [t.name for t in tables])
+    signatures = {t.name: t.extra["signature"] for t in found}
     for table in tables:
         if table.name not in signatures:
             raise _lost(table, "was dropped")

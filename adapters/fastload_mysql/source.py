@@ -10,12 +10,14 @@ import msgspec
 from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
 from fastload.model import Catalog, Cut, Finding, Partition, Table
 from fastload.model import Sequence as SequenceModel
-from fastload.sessions import Sessions
-from fastload_mysql.catalog import read_catalog, read_sequences
-from fastload_mysql.connection import Connection
+from fastload_mysql.catalog import read_catalog
+from fastload_mysql.counters import read_sequences
+from fastload_mysql.driver import Sessions
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.reading import RowsReading, open_reading
 from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
+
+_TRANSACTIONAL = ("INNODB", "ROCKSDB")
 
 
 class MysqlSource:
@@ -23,9 +25,7 @@ class MysqlSource:
 
     capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
 
-    def __init__(
-        self, sessions: Sessions[Connection], identity: str, default_schema: str | None
-    ) -> None:
+    def __init__(self, sessions: Sessions, identity: str, default_schema: str | None) -> None:
         self._sessions = sessions
         self._database = default_schema
         self.identity = identity
@@ -75,7 +75,7 @@ class MysqlSource:
 
 def _cut_of(table: Table, cut: Cut) -> Cut:
     """Return what a reader sees of a table: of one without transactions, whatever is there."""
-    if table.extra.get("transactional") != "no":
+    if table.extra["engine"].upper() in _TRANSACTIONAL:
         return cut
     because = f"{table.name} is {table.extra['engine']}, which has no snapshots"
     return msgspec.structs.replace(cut, inconsistent_because=because)
