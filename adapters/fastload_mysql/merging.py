@@ -1,0 +1,37 @@
+"""Upsert by primary key: rows of a temporary table change those of their key, or are added.
+
+ON DUPLICATE KEY UPDATE would also change a row that shares another unique key with a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastload.model import QualifiedName, TablePlan
+from fastload_mysql.quoting import ident, idents, qualified
+
+
+def stage(table: TablePlan, staging: QualifiedName) -> str:
+    """Return what makes the temporary table, whose key refuses a key that comes twice."""
+    keys, columns = idents(table.merge_by), idents(table.target_columns)
+    return (
+        f"CREATE TEMPORARY TABLE {qualified(staging)} (PRIMARY KEY ({keys})) ENGINE = InnoDB "
+        f"SELECT {columns} FROM {qualified(table.target.name)} LIMIT 0"
+    )
+
+
+def merge(table: TablePlan, staging: QualifiedName) -> Iterator[str]:
+    """Yield the statements that bring the staged rows into the table."""
+    target, staged = qualified(table.target.name), qualified(staging)
+    same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
+    others = [c for c in table.target_columns if c not in table.merge_by]
+    # Rows that are there are changed before others come, which may take what they let go.
+    if others:
+        changed = ", ".join(f"t.{ident(c)} = s.{ident(c)}" for c in others)
+        yield f"UPDATE {target} t JOIN {staged} s ON {same} SET {changed}"
+    names = idents(table.target_columns)
+    first = ident(table.merge_by[0])
+    yield (
+        f"INSERT INTO {target} ({names}) SELECT {', '.join(f's.{ident(c)}' for c in table.target_columns)} "
+        f"FROM {staged} s LEFT JOIN {target} t ON {same} WHERE t.{first} IS NULL"
+    )
