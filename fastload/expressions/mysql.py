@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from fastload.expressions.arithmetic import quotient
 from fastload.expressions.dialect import Dialect
-from fastload.expressions.reading import byte_length, extremes, joined, quotient
-from fastload.expressions.term import Refused, Term, text
+from fastload.expressions.functions import byte_length, extremes, joined
+from fastload.expressions.term import Refused, Term, kind_of, text
 from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def _clean(text: str) -> str:
         if quoted[0] == "'" and set(_ESCAPE.findall(quoted)) - _SAME_ESCAPES:
             raise Refused("a literal with a character that is escaped differently")
     return text
+
+
+def _kind(column: Column) -> str:
+    """Say ``other`` of years, which equal two digits, and of numbers whose texts differ."""
+    own = column.type.startswith(("year", "bit")) or "zerofill" in column.type
+    return "other" if own else kind_of(column.arrow)
 
 
 def _exact_text(column: Column) -> None:
@@ -117,7 +124,7 @@ def _number(term: Term) -> str:
     return f"({value})" if value.startswith("-") else value
 
 
-write = Writing(
+write: Writing = Writing(
     {
         "bool_to_integer": "CAST({} AS SIGNED)",
         "eq_text": "(CAST({} AS BINARY) = CAST({} AS BINARY))",
@@ -185,6 +192,7 @@ DIALECT = Dialect(
         "octet_length": lambda reading, node: byte_length(reading, node.expressions[0]),
         "uuid": _uuid,
     },
+    kind=_kind,
     exact_text=_exact_text,
     text_bytes=_text_bytes,
     clamps=True,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from fastload.expressions.arithmetic import quotient
 from fastload.expressions.dialect import Dialect
-from fastload.expressions.reading import byte_length, extremes, joined, quotient
-from fastload.expressions.term import NUMBERS, Refused, Term
+from fastload.expressions.functions import byte_length, extremes, joined
+from fastload.expressions.term import NUMBERS, Refused, Term, kind_of
 from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _CHECK = re.compile(r"CHECK \((.*)\)((?: [A-Z]+)*)", re.DOTALL)
 _DETERMINISTIC = re.compile(r'(pg_catalog\.)?"?(C|POSIX|ucs_basic|default|unicode)"?')
+_PLAIN = re.compile(r"(text|character varying|varchar)\b")
 _UNITS = {"0": "second", "3": "milliseconds"}
 
 
@@ -27,6 +29,12 @@ def _clean(text: str) -> str:
     if "NOT" in match[2].replace("NO INHERIT", ""):
         raise Refused(f"rows may be there that it refuses:{match[2]}")
     return match[1]
+
+
+def _kind(column: Column) -> str:
+    """Say ``other`` of texts that compare in a way of their own, or are filled up with spaces."""
+    kind = kind_of(column.arrow)
+    return "other" if kind == "text" and not _PLAIN.match(column.type) else kind
 
 
 def _exact_text(column: Column) -> None:
@@ -124,6 +132,12 @@ def _roomy(term: Term, kind: str) -> str:
     return write(term)
 
 
+def _quotient(term: Term) -> str:
+    """Say a division of whole numbers; of numeric, which unsigned ones become, it is DIV."""
+    left, right = (_roomy(a, term.kind) for a in term.args)
+    return f"DIV({left}, {right})" if term.kind == "unsigned" else f"({left} / {right})"
+
+
 def _absolute(term: Term) -> str:
     return f"ABS({_roomy(term.args[0], term.kind)})"
 
@@ -157,7 +171,7 @@ def _text_list(term: Term) -> str:
     return f"({write(term.args[0])} IN ({write.listed(term.args[1:])}))"
 
 
-write = Writing(
+write: Writing = Writing(
     {
         "eq_text": "({} = {})",
         "ne_text": "({} <> {})",
@@ -185,7 +199,7 @@ write = Writing(
         "now": _time,
         "number": _float_or_exact,
         "part": _part,
-        "quotient": _computed("/"),
+        "quotient": _quotient,
         "remainder": _computed("%"),
         "sub": _computed("-"),
         "text": _text,
@@ -224,6 +238,7 @@ DIALECT = Dialect(
         "transaction_timestamp": _function_now,
         "uuid_generate_v4": _fresh_uuid,
     },
+    kind=_kind,
     exact_text=_exact_text,
     text_bytes=_text_bytes,
     clamps=False,

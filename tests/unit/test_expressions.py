@@ -31,6 +31,10 @@ ARROW = {
 }
 COLUMNS = {k: Column(name=k, type="", arrow=v) for k, v in ARROW.items()} | {
     "exact": Column(name="exact", type="", arrow="string", collation="utf8mb4_0900_bin"),
+    "s": Column(name="s", type="text", arrow="string"),
+    "ci": Column(name="ci", type="citext", arrow="string"),
+    "y": Column(name="y", type="year", arrow="int16"),
+    "z": Column(name="z", type="int(5) unsigned zerofill", arrow="uint32"),
     "padded": Column(name="padded", type="character(5)", arrow="string"),
     "latin": Column(name="latin", type="", arrow="string", collation="latin1_swedish_ci"),
 }
@@ -115,7 +119,11 @@ REFUSED_FROM_MYSQL = [
     ("`missing` > 1", "not a column"),
     ("other.`a` > 1", "table"),
     ("`a` > 1 or", "cannot read"),
-    ("`a` > 1 from t", "more than one"),
+    ("`a` > 1 from t", "cannot read"),
+    ("`a` > 1, 2", "cannot read"),
+    ("`a` > 1; select 1", "cannot read"),
+    ("", "cannot read"),
+    ("`a` > 1 and (" * 2000, "cannot read"),
     ("`a` > (select 1)", "not known"),
     ("sleep(5)", "not known"),
     ("now() > `ts`", "compares|each time"),
@@ -133,6 +141,8 @@ REFUSED_FROM_MYSQL = [
     ("`a` = 1 /* x */", "quotation"),
     ('`exact` = "x"', "quotation"),
     ("`bin` = 'x'", "compares"),
+    ("`y` = 99", "compares"),
+    ("concat(`z`, 'x') is null", "text of a value"),
     ("`exact` = '?'", "question mark"),
 ]
 REFUSED_FROM_POSTGRES = [
@@ -140,6 +150,7 @@ REFUSED_FROM_POSTGRES = [
     ("s ~~ 'x%'::text", "pattern"),
     ("s ~ 'x'::text", "not known"),
     ("padded = 'x'::bpchar", "compares"),
+    ("ci = 'x'::citext", "compares"),
     ("r + r > 1", "single"),
     ("d / 3 > 1", "digits"),
     ("a / n > 1", "may be 0"),
