@@ -35,6 +35,9 @@ def _clean(text: str) -> str:
     around = _QUOTED.sub("", text)
     if re.search(r"[\\\"#']|/\*|--\s", around):
         raise Refused("its quotation marks are not those of a catalogue")
+    if re.search(r"!(?!=)", around):
+        # MariaDB shows !(a) = 0 for (not a) = 0, which sqlglot reads as not (a = 0).
+        raise Refused("the operator !, which comes before others here and after them there")
     for quoted in _QUOTED.findall(text):
         if quoted[0] == "'" and set(_ESCAPE.findall(quoted)) - _SAME_ESCAPES:
             raise Refused("a literal with a character that is escaped differently")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fastload.expressions.arithmetic import quotient
 from fastload.expressions.dialect import Dialect
 from fastload.expressions.functions import byte_length, extremes, joined
-from fastload.expressions.term import NUMBERS, Refused, Term, kind_of
+from fastload.expressions.literals import literal
+from fastload.expressions.term import NUMBERS, Refused, Term, kind_of, text
 from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
@@ -21,11 +23,11 @@ _PLAIN = re.compile(r"(text|character varying|varchar)\b")
 _UNITS = {"0": "second", "3": "milliseconds"}
 
 
-def _clean(text: str) -> str:
+def _clean(shown: str) -> str:
     """Return what is checked, from a clause such as ``CHECK ((a > 0))``."""
-    match = _CHECK.fullmatch(text)
+    match = _CHECK.fullmatch(shown)
     if match is None:
-        return text
+        return shown
     if "NOT" in match[2].replace("NO INHERIT", ""):
         raise Refused(f"rows may be there that it refuses:{match[2]}")
     return match[1]
@@ -44,6 +46,16 @@ def _exact_text(column: Column) -> None:
 
 def _text_bytes(column: Column) -> None:
     """The server's encoding is that of the whole database, which is read as UTF-8 or refused."""
+
+
+def _literal(reading: Reading, node: Any) -> Term:
+    """Read a literal; a number with an exponent is exact here, and a float elsewhere."""
+    if node.is_string:
+        return text(node.this)
+    exact = Decimal(node.this)
+    if not -30 <= exact.adjusted() <= 30:
+        raise Refused("a number with more digits than MySQL keeps")
+    return literal(f"{exact:f}", "decimal")
 
 
 def _now(reading: Reading, node: Any) -> Term:
@@ -226,6 +238,7 @@ DIALECT = Dialect(
         "ILike": _like,
         "Least": extremes("least", ignores_null=True),
         "Like": _like,
+        "Literal": _literal,
         "Localtimestamp": _now,
         "Uuid": _fresh_uuid,
     },

@@ -64,6 +64,8 @@ ACCEPTED_FROM_POSTGRES = [
     ("CHECK ((a > 0))", "(`a` > 0)"),
     ("CHECK ((a > 0)) NO INHERIT", "(`a` > 0)"),
     ("((a / 2) > 1)", "((`a` DIV 2) > 1)"),
+    ("a > 1.5e3", "(`a` > 1500)"),
+    ("f > '0.1'::double precision", "(`f` > 0.1e0)"),
     ("(s)::text = 'x'::text", "(CAST(`s` AS BINARY) = CAST('x' AS BINARY))"),
     ("b", "(`b` <> FALSE)"),
 ]
@@ -144,6 +146,8 @@ REFUSED_FROM_MYSQL = [
     ("`y` = 99", "compares"),
     ("concat(`z`, 'x') is null", "text of a value"),
     ("`exact` = '?'", "question mark"),
+    ("!(`a` + 1) = 0", "operator !"),
+    ("`a` = 0 > 1", "parentheses"),
 ]
 REFUSED_FROM_POSTGRES = [
     ("s < 'x'::text", "comes first"),
@@ -160,6 +164,8 @@ REFUSED_FROM_POSTGRES = [
     ("greatest(a, 1) > 1", "NULL"),
     ("s::varchar(3) = 'x'", "limited"),
     ("b::text = 'true'", "1 and 0"),
+    ("r > '0.1'::real", "single"),
+    ("d > 1e99", "digits"),
     ("a = ANY (ARRAY[1, 2]::numeric[])", "cast"),
     ("js ->> 'a' = 'x'", "not known"),
     ("s = ANY (other)", "not written out|not a column"),
