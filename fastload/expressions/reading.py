@@ -34,6 +34,7 @@ _BESIDE = {
     "Div": {"typed", "safe"},
     "Identifier": {"quoted"},
     "If": {"true", "false"},
+    "Is": {"negate"},
     "Length": {"binary"},
     "Literal": {"is_string"},
     "Round": {"decimals"},
@@ -120,11 +121,13 @@ def _not(reading: Reading, node: Any) -> Term:
 def _is(reading: Reading, node: Any) -> Term:
     kind = type(node.expression).__name__
     if kind == "Null":
-        return Term("is_null", "bool", (reading.term(node.this),))
-    if kind == "Boolean":
+        found = Term("is_null", "bool", (reading.term(node.this),))
+    elif kind == "Boolean":
         op = "is_true" if node.expression.this else "is_false"
-        return Term(op, "bool", (reading.bool(node.this),))
-    raise Refused(f"{shown(node)} is not known to mean the same in both")
+        found = Term(op, "bool", (reading.bool(node.this),))
+    else:
+        raise Refused(f"{shown(node)} is not known to mean the same in both")
+    return Term("not", "bool", (found,)) if node.args.get("negate") else found
 
 
 def _cast(reading: Reading, node: Any) -> Term:

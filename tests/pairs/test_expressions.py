@@ -201,6 +201,8 @@ FROM_POSTGRES = [
     ("c is distinct from 'Abc'", "bool"),
     ("i is not distinct from j", "bool"),
     ("c is null", "bool"),
+    ("(i > 0) is not null", "bool"),
+    ("(s || c) is not null and not (c is not null)", "bool"),
     ("b", "bool"),
     ("b and i > 0", "bool"),
     ("not b or s <> ''", "bool"),
