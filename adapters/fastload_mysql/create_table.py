@@ -59,8 +59,8 @@ def parse(text: str, table: QualifiedName) -> CreateTable:
     found = _Lines(table)
     for line in head.parts():
         found.read(line)
-    options, partitioning, versioned = _tail(text, head)
     bare = _without_option(text, "AUTO_INCREMENT", head.place)
+    options, partitioning, versioned = _tail(text, head)
     return CreateTable(
         columns=tuple(found.columns),
         keys=tuple(_without_periods(k, found.columns) for k in found.keys),
