@@ -79,9 +79,7 @@ def _extra(facts: Row, create: CreateTable, text: str) -> dict[str, str]:
 
 
 def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None) -> Column:
-    facts = ColumnFacts(
-        type=row["type"], json=text.json, table=str(table), column=row["name"]
-    )
+    facts = ColumnFacts(type=row["type"], json=text.json, table=str(table), column=row["name"])
     if wanted is not None:
         return _retyped(row, *retyped(facts, wanted))
     found = forms(facts)

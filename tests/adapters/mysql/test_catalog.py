@@ -162,10 +162,10 @@ TYPES = {
     "en": ("string", "text", "text:10"),
     "se": ("string", "text", "text:7"),
     "js": ("arrow.json", "json", "json"),
-    **{
-        name: ("opaque[geometry, MySQL, binary]", "raw:geometry", "geometry")
-        for name in ("gg", "gp", "gl", "gpo", "gmp", "gml", "gmpo", "ggc")
-    },
+    **dict.fromkeys(
+        ("gg", "gp", "gl", "gpo", "gmp", "gml", "gmpo", "ggc"),
+        ("opaque[geometry, MySQL, binary]", "raw:geometry", "geometry"),
+    ),
 }
 
 
@@ -252,7 +252,7 @@ def test_updates_set_columns(table, is_mysql):
 def test_comments(table):
     assert table("defaults").comment == "ta'ble \\ with\nnewline, AUTO_INCREMENT=3"
     odd = table("we`ird.na me é")
-    assert odd.columns[0].comment == "col's \\ \"c\"\nnewline, comma"
+    assert odd.columns[0].comment == 'col\'s \\ "c"\nnewline, comma'
     assert odd.indexes[0].comment == "index's"
     assert odd.column("b c").comment is None
 
@@ -323,7 +323,11 @@ def test_indexes(table):
 
 def test_foreign_keys(table, is_mysql):
     [own] = table("parent").foreign_keys
-    assert (own.columns, own.references, own.referenced_columns) == (("boss",), q("parent"), ("id",))
+    assert (own.columns, own.references, own.referenced_columns) == (
+        ("boss",),
+        q("parent"),
+        ("id",),
+    )
     assert (own.on_delete, own.on_update) == ("SET NULL", "CASCADE")
     found = {f.name: f for f in table("child").foreign_keys}
     assert found["f2"].columns == ("b", "c")
@@ -486,7 +490,7 @@ def test_without_a_database_every_user_database_is_there(tortured):
 
 
 def test_a_wrong_name_has_help(tortured):
-    with pytest.raises(TableNotFound, match="did you mean.*parent.*no right") as caught:
+    with pytest.raises(TableNotFound, match=r"did you mean.*parent.*no right") as caught:
         catalog_of(tortured, Selection(tables=("parents",)))
     assert "no right are not seen" in caught.value.hint
     with pytest.raises(TableNotFound, match="seen is a view"):
@@ -517,7 +521,7 @@ def test_tables_without_any_right_are_not_seen(tortured, reader):
 @pytest.mark.parametrize("right", ["INSERT", "SELECT (id)", "SELECT (id), INSERT"])
 def test_tables_that_may_not_be_read_are_refused(tortured, reader, right):
     grant(tortured, f"{right} ON {QUOTED}.parent")
-    with pytest.raises(SourceError, match="GRANT SELECT ON `tor``ture.é`.`parent`"):
+    with pytest.raises(SourceError, match=r"GRANT SELECT ON `tor``ture.é`.`parent`"):
         catalog_of(tortured, **reader)
 
 
@@ -570,7 +574,7 @@ def test_types_that_would_change_values_are_refused(tortured, column, wanted):
 
 
 def test_types_for_columns_that_are_not_there_are_refused(tortured):
-    with pytest.raises(ConfigError, match="'aa'.*\n.*did you mean a"):
+    with pytest.raises(ConfigError, match=r"'aa'.*\n.*did you mean a"):
         catalog_of(tortured, Selection(tables=("types",), types={(DB, "types", "aa"): "char"}))
 
 
