@@ -38,8 +38,7 @@ async def read_catalog(
 ) -> Catalog:
     """Return the selected tables with what belongs to them; see ``Source.catalog``.
 
-    Args:
-        default_schema: The only database that is looked at; None looks at every user's.
+    ``default_schema`` is the only database that is looked at; None looks at every user's.
     """
     server = await _prepared(connection)
     relations = await read_relations(connection, default_schema)

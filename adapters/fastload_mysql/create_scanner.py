@@ -68,6 +68,7 @@ class Cursor:
         self._end = end
         self._at = 0
         self._table = table
+        self._line: Cursor | None = None
 
     @property
     def done(self) -> bool:
@@ -125,6 +126,13 @@ class Cursor:
 
     def parts(self) -> list[Cursor]:
         """Take a bracket and return a cursor for each part within, which commas divide."""
+        found = self.lines()
+        for part in found:
+            part._line = self
+        return found
+
+    def lines(self) -> list[Cursor]:
+        """Do so for the bracket around all lines: a refusal names the line that it is of."""
         _, inner, closed = self.brackets()
         parts: list[list[Token]] = [[]]
         ends = []
@@ -161,11 +169,11 @@ class Cursor:
 
     def whole(self) -> str:
         """Return the text of the item."""
-        return self.rest(self._tokens[0].start)
+        return self.rest(self._tokens[0].start if self._tokens else self._end)
 
     def refusal(self) -> SourceError:
         """Return the error that names the line that is not understood."""
-        line = self.whole() if self._tokens else ""
+        line = (self._line or self).whole()
         at = self.next
         what = f"at {at.text!r}" if at is not END else "at its end"
         return SourceError(

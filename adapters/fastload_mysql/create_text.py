@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from fastload.errors import SourceError, TargetError
 from fastload.model import QualifiedName
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.create_scanner import unquoted
@@ -27,9 +28,20 @@ async def create_texts(
     found = {}
     async with _bytes_as_they_are(connection):
         for name in names:
-            row = (await connection.fetch_named(f"SHOW CREATE TABLE {qualified(name)}"))[0]
-            found[name] = text_of(row["Create Table"])
+            found[name] = text_of(await _told(connection, name))
     return found
+
+
+async def _told(connection: Session, name: QualifiedName) -> bytes | str:
+    try:
+        row = (await connection.fetch_named(f"SHOW CREATE TABLE {qualified(name)}"))[0]
+    except (SourceError, TargetError) as error:
+        error.table = error.table or str(name)
+        if "denied" in error.message:
+            error.hint = f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user"
+        raise
+    text: bytes | str = row["Create Table"]
+    return text
 
 
 @asynccontextmanager

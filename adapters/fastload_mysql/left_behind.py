@@ -23,9 +23,7 @@ async def left_behind(
 ) -> list[NotCarried]:
     """Return what stays behind of these tables, and of the databases that are copied whole.
 
-    Args:
-        relations: All that is in those databases.
-        schemas: Those databases; none where tables were picked.
+    ``relations`` is all that is in ``schemas``; both are empty where tables were picked.
     """
     found = await _of_tables(connection, [t.name for t in tables])
     found += [NotCarried("view", str(r.name), _NOT_YET) for r in relations if r.kind == "VIEW"]

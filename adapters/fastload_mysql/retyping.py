@@ -21,7 +21,7 @@ _NO_TEXT = (
     "binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob", "bit", "float",
     "vector",
 )  # fmt: skip
-_DECIMAL = re.compile(r"decimal\((\d+)(?:,\s*(\d+))?\)")
+_DECIMAL = re.compile(r"decimal ?\( ?(\d+) ?(?:, ?(\d+) ?)?\)")
 
 
 def retyped(facts: ColumnFacts, wanted: str) -> tuple[str, Forms]:

@@ -1,0 +1,16 @@
+CREATE TABLE own (
+  a int INVISIBLE DEFAULT 3, b int COMMENT 'x' CHECK (b > 0), u uuid DEFAULT uuid(), i6 inet6,
+  i4 inet4, j json, g point REF_SYSTEM_ID=4326 NOT NULL, c blob COMPRESSED,
+  d varchar(100) DEFAULT concat('a', 'b'), bb longtext, UNIQUE KEY (bb), KEY ig (b) IGNORED);
+CREATE TABLE versioned (id int PRIMARY KEY, x int, y int WITHOUT SYSTEM VERSIONING)
+  WITH SYSTEM VERSIONING;
+CREATE TABLE timed (
+  id int PRIMARY KEY, s timestamp(6) GENERATED ALWAYS AS ROW START,
+  e timestamp(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)
+  ) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT);
+CREATE TABLE spans (
+  id int, f date, t date, PERIOD FOR p (f, t), UNIQUE (id, p WITHOUT OVERLAPS));
+CREATE SEQUENCE drawn START WITH 10 INCREMENT BY 5 CACHE 20;
+CREATE TABLE drawing (i int DEFAULT nextval(drawn), k int DEFAULT (next value for drawn));
+CREATE TABLE pages (a text) ENGINE=InnoDB PAGE_COMPRESSED=1 ENCRYPTED=NO;
+CREATE TABLE aria (a int) ENGINE=Aria TRANSACTIONAL=0;
