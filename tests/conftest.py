@@ -6,17 +6,21 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import pytest
 
 from fastload import doctor
 from fastload.testing import mysql_programs, servers
 from fastload.testing.fixtures import running
+from fastload.testing.mysql_programs import Flavour
+from fastload.testing.mysql_servers import MysqlServer, Row
 from fastload.testing.servers import GivenServer, PostgresServer
 
 Server: TypeAlias = PostgresServer | GivenServer
 
+# With all that URLs, option files and SQL give a meaning of its own.
+MYSQL_PASSWORD = """p'a\\s"s@/w%r d#"""
 _numbers = itertools.count(1)
 
 
@@ -100,3 +104,47 @@ def target(postgres18: Server) -> Iterator[Database]:
 @pytest.fixture
 def old(oldest: Server) -> Iterator[Database]:
     yield from _database(oldest)
+
+
+@dataclass(frozen=True)
+class MysqlDatabase:
+    """A database of its own for one test, on a server of MySQL's family."""
+
+    server: MysqlServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url_for(self.name)
+
+    def execute(self, sql: str) -> list[Row]:
+        """Run statements and return the rows of the last that returned any."""
+        return self.server.execute(sql, self.name)
+
+
+def _mysql_server(flavour: Flavour) -> Iterator[MysqlServer]:
+    return running(lambda: MysqlServer.start(flavour, password=MYSQL_PASSWORD))
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MysqlServer]:
+    yield from _mysql_server("mariadb")
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MysqlServer]:
+    yield from _mysql_server("mysql")
+
+
+@pytest.fixture(scope="session", params=get_args(Flavour))
+def server(request: pytest.FixtureRequest) -> MysqlServer:
+    """The server of each flavour in turn."""
+    found: MysqlServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def database(server: MysqlServer) -> Iterator[MysqlDatabase]:
+    name = f"fastload_test_{next(_numbers)}"
+    with server.database(name):
+        yield MysqlDatabase(server, name)
