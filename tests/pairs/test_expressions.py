@@ -49,9 +49,13 @@ ROWS = [
 ]
 # Sums that do not fit the columns: MySQL computes with 64 bits all the same.
 LARGE = (
-    "(2147483647, 2147483648, 4294967295, 9999999999.99, 9999999999.99, 1e300, 1e30, TRUE, "
-    "'\\t', '\\n', '9999-12-31', '9999-12-31 23:59:59')"
-).replace("\\t", "\t").replace("\\n", "\n")
+    (
+        "(2147483647, 2147483648, 4294967295, 9999999999.99, 9999999999.99, 1e300, 1e30, TRUE, "
+        "'\\t', '\\n', '9999-12-31', '9999-12-31 23:59:59')"
+    )
+    .replace("\\t", "\t")
+    .replace("\\n", "\n")
+)
 
 FROM_MYSQL = [
     ("i + j", "integer"),
@@ -419,7 +423,9 @@ def test_moments_of_mysql(database, target, column, type_, arrow, own):
     target.psql("SET timezone = 'UTC'; INSERT INTO t DEFAULT VALUES")
     database.execute("INSERT INTO t VALUES ()")
     there = database.execute("SELECT CAST(x AS CHAR) FROM t")[0][0]
-    apart = target.psql(f"SET timezone = 'UTC'; SELECT abs(extract(epoch FROM x - '{there}')) < 60 FROM t")
+    apart = target.psql(
+        f"SET timezone = 'UTC'; SELECT abs(extract(epoch FROM x - '{there}')) < 60 FROM t"
+    )
     if type_ == "date":
         apart = target.psql(f"SELECT abs(x - '{there}') <= 1 FROM t")
     assert apart.splitlines()[-1] == "t"
@@ -475,7 +481,9 @@ POSTGRES_FRESH = [
 def postgres_default(target, column, arrow):
     target.psql("CREATE TYPE mood AS ENUM ('ok', 'sad')")
     target.psql(f"CREATE TABLE t (x {column})")
-    shown = target.psql("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid='t'::regclass")
+    shown = target.psql(
+        "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid='t'::regclass"
+    )
     if not shown:
         return "NULL"
     own = "timestamp[us, tz=UTC]" if column.startswith("timestamptz") else arrow
@@ -557,16 +565,21 @@ def test_checks_of_mysql(server, database, target):
     database.execute(create(0, exact, {}) + ";" + insert([*ROWS, LARGE]))
     target.psql(create(1, exact, {}) + ";" + insert([*ROWS, LARGE]))
     for n, check in enumerate(MYSQL_CHECKS):
-        database.execute(f"CREATE TABLE k{n} LIKE t; ALTER TABLE k{n} ADD CONSTRAINT k CHECK ({check})")
-        clause = database.execute(
-            f"SHOW CREATE TABLE k{n}"
-        ) and database.execute(
-            "SELECT check_clause FROM information_schema.check_constraints "
-            "WHERE constraint_schema = database() AND constraint_name = 'k'"
-            + (f" AND table_name = 'k{n}'" if server.flavour == "mariadb" else "")
-        )[0][0]
+        database.execute(
+            f"CREATE TABLE k{n} LIKE t; ALTER TABLE k{n} ADD CONSTRAINT k CHECK ({check})"
+        )
+        clause = (
+            database.execute(f"SHOW CREATE TABLE k{n}")
+            and database.execute(
+                "SELECT check_clause FROM information_schema.check_constraints "
+                "WHERE constraint_schema = database() AND constraint_name = 'k'"
+                + (f" AND table_name = 'k{n}'" if server.flavour == "mariadb" else "")
+            )[0][0]
+        )
         database.execute(f"DROP TABLE k{n}")
-        said = translate(clause, read="mysql", write="postgres", use="check", columns=columns_of(0, exact))
+        said = translate(
+            clause, read="mysql", write="postgres", use="check", columns=columns_of(0, exact)
+        )
         assert said.text is not None, (clause, said.reason)
         target.psql(f"ALTER TABLE t ADD CHECK ({said.text}) NOT VALID")
         here = target.psql(f"SELECT coalesce(({said.text})::integer, -1) FROM t ORDER BY j, i")
@@ -591,7 +604,9 @@ def test_checks_of_postgres(server, database, target):
             columns=columns_of(1, ""),
         )
         assert said.text is not None, (clause, said.reason)
-        database.execute(f"CREATE TABLE k LIKE t; ALTER TABLE k ADD CHECK ({said.text}); DROP TABLE k")
+        database.execute(
+            f"CREATE TABLE k LIKE t; ALTER TABLE k ADD CHECK ({said.text}); DROP TABLE k"
+        )
         here = target.psql(f"SELECT coalesce(({check})::integer, -1) FROM t ORDER BY j, i")
         there = database.execute(f"SELECT coalesce({said.text}, -1) FROM t ORDER BY j, i")
         assert [int(v) for v in here.splitlines()] == [v for (v,) in there], (clause, said.text)
