@@ -69,7 +69,7 @@ def _index(index: Index, words: Wording, columns: Mapping[str, Column], name: st
     return Index(
         name=name,
         unique=index.unique,
-        definition=f"USING btree ({parts})" + (f" WHERE ({where})" if where else ""),
+        definition=f"USING btree ({parts})" + (f" WHERE {where}" if where else ""),
         columns=tuple(p for p, _ in found),
         where=where,
         comment=index.comment,

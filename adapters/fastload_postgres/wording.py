@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fastload.expressions import Use, translate
-from fastload.model import NotCarried, Table
+from fastload.model import Column, NotCarried, Table
+from fastload_postgres.declaration import can_be_enum
 
 _DIALECT = "postgres"
+# How Arrow has labels: what texts can do, and an enum here cannot, is not said of it.
+_ENUM = "dictionary<values=string, indices=int32, ordered=0>"
 
 
 class Wording:
@@ -20,7 +25,7 @@ class Wording:
         self.table = table
         self.left: list[NotCarried] = []
         self._read = read
-        self._columns = {c.name: c for c in table.columns}
+        self._columns = {c.name: _as_enum(c) if can_be_enum(c) else c for c in table.columns}
 
     def tell(self, kind: str, name: str | None, reason: str) -> None:
         """Say that a part of the table, or something about all of it, is not carried."""
@@ -57,3 +62,7 @@ class Wording:
         if found.text is None:
             self.tell(kind, name, found.reason or "its expression has no exact translation")
         return found.text
+
+
+def _as_enum(column: Column) -> Column:
+    return msgspec.structs.replace(column, arrow=_ENUM)

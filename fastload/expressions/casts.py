@@ -41,6 +41,10 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
     if to in _TEXTS:
         return _to_text(term, to, modifiers)
     kind = _KINDS.get(to)
+    if kind == "timestamptz" and reading.dialect.clamps:
+        kind = "timestamp"  # so sqlglot reads MySQL's literals
+    if kind == "timestamp":
+        modifiers = _digits_of_second(reading, term, modifiers)
     if term.op == "text":
         return _of_literal(term, to, kind, modifiers)
     if kind == "integer":
@@ -50,6 +54,14 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
     if modifiers:
         raise Refused(f"a cast to {to.lower()}({', '.join(modifiers)})")
     return _to_other(term, to, kind)
+
+
+def _digits_of_second(reading: Reading, term: Term, modifiers: list[str]) -> list[str]:
+    """Refuse a cast that rounds to fewer digits: without any it does so in MySQL."""
+    whole = reading.dialect.clamps and not modifiers
+    if term.kind == "timestamp" and whole:
+        raise Refused("a cast that rounds to seconds")
+    return [] if modifiers == ["6"] or term.kind == "date" else modifiers
 
 
 def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> Term:
@@ -120,7 +132,7 @@ def _to_other(term: Term, to: str, kind: str | None) -> Term:
         return term
     pair = (term.kind, kind)
     if kind == "float" and term.kind in ("integer", "unsigned", "decimal", "single"):
-        return Term("to_float", "float", (term,))
+        return term._replace(kind="float") if term.op == "number" else _float(term)
     if pair in (("timestamp", "date"), ("date", "timestamp")) or (
         term.op == "now" and kind in ("date", "timestamp")
     ):
@@ -128,3 +140,7 @@ def _to_other(term: Term, to: str, kind: str | None) -> Term:
             return Term("today", "date") if kind == "date" else term._replace(kind="timestamp")
         return Term(f"to_{kind}", str(kind), (term,))
     raise Refused(f"a cast of a value of kind {term.kind} to {to.lower()}")
+
+
+def _float(term: Term) -> Term:
+    return Term("to_float", "float", (term,))

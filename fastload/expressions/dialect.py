@@ -28,6 +28,7 @@ class Dialect(NamedTuple):
         folds: Whether names of columns are found in any case.
         write: Say a term.
         default: Say a term as a column's default.
+        check: Say a term as a check.
     """
 
     name: str
@@ -40,3 +41,4 @@ class Dialect(NamedTuple):
     folds: bool
     write: Writer
     default: Writer
+    check: Writer

@@ -24,6 +24,11 @@ _EXACT = re.compile(r"\w+_(0900|nopad)_bin")
 
 def _clean(text: str) -> str:
     r"""Return SQL from a catalogue's text, where MySQL shows ``_utf8mb4\'x\'`` for a literal."""
+    if "?" in text:
+        raise Refused(
+            "a question mark, which may stand for a character beyond those of three bytes: "
+            "information_schema shows no others"
+        )
     if "\\" in _QUOTED.sub("", text):
         text = _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), text)
     around = _QUOTED.sub("", text)
@@ -61,6 +66,19 @@ def _now(reading: Reading, node: Any) -> Term:
     return Term("now", "timestamptz", value=digits or "0")
 
 
+def _function_now(reading: Reading, node: Any) -> Term:
+    digits = reading.term(node.expressions[0]).value if node.expressions else "0"
+    return Term("now", "timestamptz", value=digits)
+
+
+def _bits(reading: Reading, node: Any) -> Term:
+    return Term("bits", "bits", value=str(node.this))
+
+
+def _bytes(reading: Reading, node: Any) -> Term:
+    return Term("bytes", "binary", value=str(node.this))
+
+
 def _uuid(reading: Reading, node: Any) -> Term:
     return Term("uuid", "uuid")
 
@@ -74,9 +92,12 @@ def _pattern(reading: Reading, node: Any) -> Term:
 
 
 def _text(term: Term) -> str:
-    """Say a literal; one with a backslash in digits, as its meaning depends on sql_mode."""
+    """Say a literal; one with a backslash in digits, as its meaning depends on sql_mode.
+
+    MariaDB 10.11 loses the quotes of ``_utf8mb4 0x...`` when it stores that as a default.
+    """
     if "\\" in term.value:
-        return f"_utf8mb4 0x{term.value.encode().hex()}"
+        return f"CONVERT(0x{term.value.encode().hex()} USING utf8mb4)"
     return "'" + term.value.replace("'", "''") + "'"
 
 
@@ -135,15 +156,23 @@ def _default(term: Term) -> str:
     return write(term) if term.op in ("null", "bool", "now") else f"({write(term)})"
 
 
+def _check(term: Term) -> str:
+    """Say a check, which must be of boolean type in MySQL's own sense."""
+    said = write(term)
+    return f"({said} <> FALSE)" if term.op in ("column", "case", "coalesce", "bool") else said
+
+
 _TIMES = ("CurrentTimestamp", "Localtimestamp", "Localtime")
 DIALECT = Dialect(
     name="mysql",
     clean=_clean,
     readers={
         **dict.fromkeys(_TIMES, _now),
+        "BitString": _bits,
         "Concat": lambda reading, node: joined(reading, node.expressions),
         "Div": _division,
         "Greatest": extremes("greatest", ignores_null=False),
+        "HexString": _bytes,
         "IntDiv": quotient,
         "Introducer": _introduced,
         "Least": extremes("least", ignores_null=False),
@@ -152,6 +181,7 @@ DIALECT = Dialect(
         "Uuid": _uuid,
     },
     functions={
+        "now": _function_now,
         "octet_length": lambda reading, node: byte_length(reading, node.expressions[0]),
         "uuid": _uuid,
     },
@@ -161,4 +191,5 @@ DIALECT = Dialect(
     folds=True,
     write=write,
     default=_default,
+    check=_check,
 )

@@ -64,7 +64,7 @@ def _timezone(reading: Reading, node: Any) -> Term:
 
 
 def _division(reading: Reading, node: Any) -> Term:
-    left, right = reading.number(node.this), reading.number(node.expression)
+    left, right = reading.operand(node.this), reading.operand(node.expression)
     if "float" in (left.kind, right.kind) and right.op == "number" and float(right.value):
         return Term("ratio", "float", (left, right))
     return quotient(reading, node)
@@ -230,4 +230,5 @@ DIALECT = Dialect(
     folds=False,
     write=write,
     default=_default,
+    check=write,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from fastload.expressions.casts import cast
@@ -40,6 +40,7 @@ _BESIDE = {
     "Column": set(),
     "Concat": {"safe", "coalesce"},
     "CurrentTimestamp": set(),
+    "DPipe": {"safe"},
     "Div": {"typed", "safe"},
     "Identifier": {"quoted"},
     "If": {"true", "false"},
@@ -50,8 +51,6 @@ _BESIDE = {
     "AtTimeZone": {"zone"},
     "Greatest": {"ignore_nulls"},
     "Least": {"ignore_nulls"},
-    "BitString": {"is_integer"},
-    "HexString": {"is_integer"},
 }
 
 
@@ -80,6 +79,11 @@ class Reading:
     def number(self, node: Any) -> Term:
         """Return a node that stands for a number."""
         return as_number(self.term(node))
+
+    def operand(self, node: Any) -> Term:
+        """Return a number beside an operator, which no comparison without parentheses is."""
+        _check_order(node, _WITHOUT_ORDER)
+        return self.number(node)
 
     def bool(self, node: Any) -> Term:
         """Return a node that stands for true or false."""
@@ -118,7 +122,7 @@ def _literal(reading: Reading, node: Any) -> Term:
 
 
 def _negative(reading: Reading, node: Any) -> Term:
-    inner = reading.number(node.this)
+    inner = reading.operand(node.this)
     if inner.op == "number" and not inner.value.startswith("-"):
         return number(f"-{inner.value}")
     if inner.kind == "unsigned":
@@ -153,12 +157,12 @@ def _is(reading: Reading, node: Any) -> Term:
 
 def _comparison(op: str) -> Reader:
     def read(reading: Reading, node: Any) -> Term:
-        for side in (node.this, node.expression):
-            if type(side).__name__ in _WITHOUT_ORDER:
-                raise Refused("which comparison comes first differs; parentheses would say it")
+        # Servers take comparisons from left to right, sqlglot some before others.
+        _check_order(node.expression, _WITHOUT_ORDER)
+        _check_order(node.this, _WITHOUT_ORDER - _FROM_LEFT)
         array = _array(node.expression)
         if array is not None:
-            if (op, type(node.expression).__name__) not in (("eq", "Any"), ("ne", "All")):
+            if (op, _quantifier(node.expression)) not in (("eq", "any"), ("ne", "all")):
                 raise Refused(f"{_shown(node)} is not known to mean the same in both")
             found = one_of(reading, reading.term(node.this), reading.terms(array))
             return found if op == "eq" else Term("not", "bool", (found,))
@@ -169,14 +173,27 @@ def _comparison(op: str) -> Reader:
 
 def _array(node: Any) -> list[Any] | None:
     """Return the elements of ``ANY (ARRAY[...])``, through parentheses and a cast of the whole."""
-    if type(node).__name__ not in ("Any", "All"):
+    quantifier = _quantifier(node)
+    if quantifier is None:
         return None
-    inner = node.this
+    inner = node.this if quantifier == "any" else node.expressions[0]
     while type(inner).__name__ in ("Paren", "Cast"):
         if type(inner).__name__ == "Cast" and not _is_text_array(inner.to):
             raise Refused(f"a cast of the list to {inner.to}")
         inner = inner.this
     return inner.expressions if type(inner).__name__ == "Array" else []
+
+
+def _check_order(node: Any, unclear: Set[str]) -> None:
+    if type(node).__name__ in unclear:
+        raise Refused("which operation comes first differs; parentheses would say it")
+
+
+def _quantifier(node: Any) -> str | None:
+    if type(node).__name__ == "Any":
+        return "any"
+    known = type(node).__name__ == "Anonymous" and len(node.expressions) == 1
+    return "all" if known and str(node.this).lower() == "all" else None
 
 
 def _is_text_array(to: Any) -> bool:
@@ -207,7 +224,8 @@ def _alike(left: Term, right: Term) -> tuple[Term, Term]:
         return left, right
     for here, there in ((left, right), (right, left)):
         if here.op == "text" and there.kind in (*_DATES, "timestamptz"):
-            found = literal(here.value, "timestamp" if len(here.value) > 10 else there.kind)
+            longer = there.kind == "date" and len(here.value) > len("2000-01-01")
+            found = literal(here.value, "timestamp" if longer else there.kind)
             return (found, right) if here is left else (left, found)
     raise unlike(left, right)
 
@@ -236,10 +254,13 @@ def one_of(reading: Reading, left: Term, choices: list[Term]) -> Term:
 
 
 def _in(reading: Reading, node: Any) -> Term:
+    _check_order(node.this, _WITHOUT_ORDER)
     return one_of(reading, reading.term(node.this), reading.terms(node.expressions))
 
 
 def _between(reading: Reading, node: Any) -> Term:
+    for side in (node.this, node.args["low"], node.args["high"]):
+        _check_order(side, _WITHOUT_ORDER)
     middle = reading.term(node.this)
     low = compared(reading, "ge", middle, reading.term(node.args["low"]))
     high = compared(reading, "le", middle, reading.term(node.args["high"]))
@@ -248,7 +269,7 @@ def _between(reading: Reading, node: Any) -> Term:
 
 def _arithmetic(op: str) -> Reader:
     def read(reading: Reading, node: Any) -> Term:
-        left, right = reading.number(node.this), reading.number(node.expression)
+        left, right = reading.operand(node.this), reading.operand(node.expression)
         pair = {left.kind, right.kind}
         if "unsigned" in pair and (op == "sub" or not _not_negative(left, right)):
             raise Refused("MySQL computes without a sign here, and fails below 0")
@@ -276,7 +297,7 @@ def _integer_division(op: str) -> Reader:
     """Read a division of whole numbers; by what may be 0 it is NULL here and an error there."""
 
     def read(reading: Reading, node: Any) -> Term:
-        left, right = reading.number(node.this), reading.number(node.expression)
+        left, right = reading.operand(node.this), reading.operand(node.expression)
         if {left.kind, right.kind} - {"integer", "unsigned"}:
             raise Refused("a division that both do not compute to the same digits")
         if right.op != "number" or int(right.value) == 0:
@@ -445,9 +466,15 @@ def _extract(reading: Reading, node: Any) -> Term:
 
 def _cast(reading: Reading, node: Any) -> Term:
     to = node.to
-    if to.args.get("nested") or to.this.name == "ARRAY":
-        raise Refused(f"a cast to {to}")
-    return cast(reading, reading.term(node.this), to.this.name, [str(p) for p in to.expressions])
+    beside = {k for k, v in to.args.items() if v} - {"this", "expressions", "kind"}
+    if type(to).__name__ != "DataType" or beside:
+        raise Refused(f"a cast to {_shown(to)}")
+    name, modifiers = to.this.name, [str(p) for p in to.expressions]
+    if name == "CHARACTER_SET" and str(to.args["kind"]).startswith("utf8"):
+        name = "TEXT"
+    if not all(m.isdecimal() for m in modifiers):
+        raise Refused(f"a cast to {_shown(to)}")
+    return cast(reading, reading.term(node.this), name, modifiers)
 
 
 def _anonymous(reading: Reading, node: Any) -> Term:
@@ -458,11 +485,19 @@ def _anonymous(reading: Reading, node: Any) -> Term:
     return read(reading, node)
 
 
+def _differing(reading: Reading, node: Any) -> Term:
+    same = compared(reading, "same", reading.term(node.this), reading.term(node.expression))
+    return Term("not", "bool", (same,))
+
+
 def _date_today(reading: Reading, node: Any) -> Term:
     return Term("today", "date")
 
 
-_WITHOUT_ORDER = frozenset({"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Is", "In", "Between", "Not"})
+_WITHOUT_ORDER = frozenset(
+    {"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Is", "In", "Between", "Not", "And", "Or"}
+)
+_FROM_LEFT = _WITHOUT_ORDER - {"Between", "Not"}
 _READERS: dict[str, Reader] = {
     "Abs": _absolute,
     "Add": _arithmetic("add"),
@@ -501,6 +536,7 @@ _READERS: dict[str, Reader] = {
     "Not": _not,
     "Null": lambda reading, node: Term("null", "null"),
     "NullSafeEQ": _comparison("same"),
+    "NullSafeNEQ": _differing,
     "Nullif": _nullif,
     "Or": _logical("or"),
     "Paren": _paren,

@@ -75,7 +75,8 @@ def translate(
         term = _read(text, _DIALECTS[read], columns)
         _check_use(term, use)
         term = _fitted(term, use, owner, arrow)
-        return Translated(there.default(term) if use == "default" else there.write(term))
+        say = {"default": there.default, "check": there.check}.get(use, there.write)
+        return Translated(say(term))
     except Refused as refused:
         return Translated(None, str(refused))
 
@@ -92,6 +93,8 @@ def translate_literal(text: str, *, write: str, into: str) -> Translated:
     if there is None:
         return Translated(None, f"expressions are not translated to {write}")
     try:
+        if "?" in text:
+            raise Refused("a question mark, which may stand for what the catalogue cannot show")
         return Translated(there.default(bare(text, kind_of(into))))
     except Refused as refused:
         return Translated(None, str(refused))

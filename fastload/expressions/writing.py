@@ -84,9 +84,7 @@ class Writing:
 
     def _case(self, term: Term) -> str:
         *pairs, last = map(self, term.args)
-        whens = "".join(
-            f" WHEN {c} THEN {v}" for c, v in zip(pairs[::2], pairs[1::2], strict=True)
-        )
+        whens = "".join(f" WHEN {c} THEN {v}" for c, v in zip(pairs[::2], pairs[1::2], strict=True))
         return f"CASE{whens} ELSE {last} END"
 
     def _to_decimal(self, term: Term) -> str:

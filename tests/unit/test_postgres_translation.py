@@ -344,7 +344,7 @@ def test_indexes(given, definition, unique):
 def test_a_partial_index_keeps_its_condition():
     partial = index("i", IndexColumn(name="a"), where="`a` > 0")
     made = translate(catalog(table(indexes=(partial,))))
-    assert made.tables[0].indexes[0].definition == 'USING btree ("a") WHERE (("a" > 0))'
+    assert made.tables[0].indexes[0].definition == 'USING btree ("a") WHERE ("a" > 0)'
 
 
 @pytest.mark.parametrize(
@@ -413,6 +413,15 @@ def test_a_check_is_made_or_told():
         Check(name="good", definition='CHECK (("a" > 0))', comment="why"),
     )
     assert [(n.kind, n.name) for n in made.not_carried] == [("check", "s.t.bad")]
+
+
+@pytest.mark.parametrize(
+    ("check", "made"), [("`a` = 'no label'", 0), ("concat(`a`, 'x') = 'xx'", 0), ("`a` IS NULL", 1)]
+)
+def test_nothing_is_said_of_an_enum_that_only_texts_can_do(check, made):
+    labelled = column("a", "string", labels=("x",), collation=EXACT)
+    given = table(labelled, checks=(Check(name="c", definition=f"CHECK ({check})"),))
+    assert len(translate(catalog(given)).tables[0].checks) == made
 
 
 @pytest.mark.parametrize(("table_name", "column_name"), [("t" * 64, "a"), ("t", "ü" * 32)])
