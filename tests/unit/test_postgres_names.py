@@ -62,3 +62,11 @@ def test_names_that_even_the_tables_do_not_tell_apart_get_a_digest(objects):
     assert len(set(names)) == len(names)
     assert all(is_name(n) for n in names)
     assert any(n.startswith(objects[0].table[:27]) and n[-9] == "_" for n in names)
+
+
+def test_a_digest_that_is_taken_gets_another():
+    long = wanted("t", "index", "x" * 64)
+    (first,) = named(long)
+    (second,) = named(long, taken={first})
+    assert first != second
+    assert first[:-8] == second[:-8]

@@ -341,6 +341,19 @@ def test_indexes(given, definition, unique):
     assert left(made) == []
 
 
+def test_an_index_over_what_is_computed_is_analysed_after_it_is_built():
+    computed, plain = index("i", IndexColumn(expression="`a`")), index("j", IndexColumn(name="a"))
+    made = translate(catalog(table(indexes=(computed, plain))))
+    assert [i.extra for i in made.tables[0].indexes] == [{"expression": "yes"}, {}]
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_only_an_index_that_merely_finds_may_lower_letters(unique):
+    lowered = index("i", IndexColumn(expression="lower(`a`)"), unique=unique)
+    made = translate(catalog(table(column("a", "string", collation=EXACT), indexes=(lowered,))))
+    assert len(made.tables[0].indexes) == (not unique)
+
+
 def test_a_partial_index_keeps_its_condition():
     partial = index("i", IndexColumn(name="a"), where="`a` > 0")
     made = translate(catalog(table(indexes=(partial,))))
