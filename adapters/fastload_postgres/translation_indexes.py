@@ -17,16 +17,26 @@ _UNSORTED = ("json",)  # types without an order
 
 def key_wanted(table: Table, key: Key) -> Wanted:
     """Return the wish for a key's name."""
-    if not key.primary:
-        return wanted(table.name.name, "key", key.name)
-    usual = f"{table.name.name}_pkey"
-    first = usual if key.name.upper() in ("", _NO_NAME) else key.name
-    return Wanted(table.name.name, "primary key", key.name, first=first, second=usual)
+    if key.primary or _is_nameless(key.name):
+        return _primary_wanted(table, key.name)
+    return wanted(table.name.name, "key", key.name)
 
 
 def index_wanted(table: Table, index: Index) -> Wanted:
     """Return the wish for an index's name."""
+    if _is_nameless(index.name):  # a primary key that is no key here, as over parts of columns
+        return _primary_wanted(table, index.name)
     return wanted(table.name.name, "index", index.name)
+
+
+def _is_nameless(name: str) -> bool:
+    return name.upper() == _NO_NAME
+
+
+def _primary_wanted(table: Table, name: str) -> Wanted:
+    usual = f"{table.name.name}_pkey"
+    first = name if name and not _is_nameless(name) else usual
+    return Wanted(table.name.name, "primary key", name, first=first, second=usual)
 
 
 def translate_keys(

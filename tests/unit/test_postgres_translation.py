@@ -354,6 +354,12 @@ def test_only_an_index_that_merely_finds_may_lower_letters(unique):
     assert len(made.tables[0].indexes) == (not unique)
 
 
+def test_an_index_for_want_of_a_primary_key_is_called_like_one():
+    first = index("PRIMARY", IndexColumn(name="a", prefix=5), unique=True)
+    made = translate(catalog(table(column("a", "binary"), indexes=(first,))))
+    assert made.tables[0].indexes[0].name == "t_pkey"
+
+
 def test_a_partial_index_keeps_its_condition():
     partial = index("i", IndexColumn(name="a"), where="`a` > 0")
     made = translate(catalog(table(indexes=(partial,))))
