@@ -71,7 +71,10 @@ def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> 
         raise Refused(f"a literal cast to {to.lower()}")
     if kind in ("json", "uuid", "time"):
         return literal(term.value, kind)._replace(kind=kind)
-    return literal(term.value, kind)
+    if kind == "single":
+        raise Refused("a literal rounded to single precision")
+    found = literal(term.value, kind)
+    return found._replace(kind="float") if kind == "float" else found
 
 
 def _to_text(term: Term, to: str, modifiers: list[str]) -> Term:

@@ -9,6 +9,7 @@ from fastload.expressions.term import Term
 
 if TYPE_CHECKING:
     from fastload.expressions.reading import Reading
+    from fastload.model import Column
 
 Reader = Callable[["Reading", Any], Term]
 Writer = Callable[[Term], str]
@@ -22,6 +23,7 @@ class Dialect(NamedTuple):
         clean: From the text of a catalogue to an expression in SQL.
         readers: By the name of sqlglot's node, before those that all families share.
         functions: By the lower-case name of a function that sqlglot does not know.
+        kind: Kind of a column's values; ``other`` where its type has operations of its own.
         exact_text: Raises Refused where texts are not compared character by character.
         text_bytes: Raises Refused where a text's bytes are not its UTF-8.
         clamps: Whether a cast beyond the range yields the nearest value, not an error.
@@ -35,8 +37,9 @@ class Dialect(NamedTuple):
     clean: Callable[[str], str]
     readers: Mapping[str, Reader]
     functions: Mapping[str, Reader]
-    exact_text: Callable[[Any], None]
-    text_bytes: Callable[[Any], None]
+    kind: Callable[[Column], str]
+    exact_text: Callable[[Column], None]
+    text_bytes: Callable[[Column], None]
     clamps: bool
     folds: bool
     write: Writer

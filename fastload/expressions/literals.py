@@ -33,9 +33,8 @@ def literal(value: str, kind: str) -> Term:
 
 def bare(value: str, kind: str) -> Term:
     """Return what a catalogue shows without quotes: also the bits and bytes of such columns."""
-    if match := _BITS.fullmatch(value):
-        if kind not in ("text", "enum"):
-            return assigned(Term("bits", "bits", value=match[1]), kind)
+    if (match := _BITS.fullmatch(value)) and kind not in ("text", "enum"):
+        return assigned(Term("bits", "bits", value=match[1]), kind)
     if kind == "binary":
         if not (match := _HEX.fullmatch(value)):
             raise Refused("a default of bytes that is not shown in hexadecimal digits")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from fastload.expressions.arithmetic import quotient
 from fastload.expressions.dialect import Dialect
-from fastload.expressions.reading import byte_length, extremes, joined, quotient
-from fastload.expressions.term import Refused, Term, text
+from fastload.expressions.functions import byte_length, extremes, joined
+from fastload.expressions.term import Refused, Term, kind_of, text
 from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
@@ -34,10 +35,19 @@ def _clean(text: str) -> str:
     around = _QUOTED.sub("", text)
     if re.search(r"[\\\"#']|/\*|--\s", around):
         raise Refused("its quotation marks are not those of a catalogue")
+    if re.search(r"!(?!=)", around):
+        # MariaDB shows !(a) = 0 for (not a) = 0, which sqlglot reads as not (a = 0).
+        raise Refused("the operator !, which comes before others here and after them there")
     for quoted in _QUOTED.findall(text):
         if quoted[0] == "'" and set(_ESCAPE.findall(quoted)) - _SAME_ESCAPES:
             raise Refused("a literal with a character that is escaped differently")
     return text
+
+
+def _kind(column: Column) -> str:
+    """Say ``other`` of years, which equal two digits, and of numbers whose texts differ."""
+    own = column.type.startswith(("year", "bit")) or "zerofill" in column.type
+    return "other" if own else kind_of(column.arrow)
 
 
 def _exact_text(column: Column) -> None:
@@ -117,7 +127,7 @@ def _number(term: Term) -> str:
     return f"({value})" if value.startswith("-") else value
 
 
-write = Writing(
+write: Writing = Writing(
     {
         "bool_to_integer": "CAST({} AS SIGNED)",
         "eq_text": "(CAST({} AS BINARY) = CAST({} AS BINARY))",
@@ -185,6 +195,7 @@ DIALECT = Dialect(
         "octet_length": lambda reading, node: byte_length(reading, node.expressions[0]),
         "uuid": _uuid,
     },
+    kind=_kind,
     exact_text=_exact_text,
     text_bytes=_text_bytes,
     clamps=True,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from fastload.expressions.arithmetic import quotient
 from fastload.expressions.dialect import Dialect
-from fastload.expressions.reading import byte_length, extremes, joined, quotient
-from fastload.expressions.term import NUMBERS, Refused, Term
+from fastload.expressions.functions import byte_length, extremes, joined
+from fastload.expressions.literals import literal
+from fastload.expressions.term import NUMBERS, Refused, Term, kind_of, text
 from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
@@ -16,17 +19,24 @@ if TYPE_CHECKING:
 
 _CHECK = re.compile(r"CHECK \((.*)\)((?: [A-Z]+)*)", re.DOTALL)
 _DETERMINISTIC = re.compile(r'(pg_catalog\.)?"?(C|POSIX|ucs_basic|default|unicode)"?')
+_PLAIN = re.compile(r"(text|character varying|varchar)\b")
 _UNITS = {"0": "second", "3": "milliseconds"}
 
 
-def _clean(text: str) -> str:
+def _clean(shown: str) -> str:
     """Return what is checked, from a clause such as ``CHECK ((a > 0))``."""
-    match = _CHECK.fullmatch(text)
+    match = _CHECK.fullmatch(shown)
     if match is None:
-        return text
+        return shown
     if "NOT" in match[2].replace("NO INHERIT", ""):
         raise Refused(f"rows may be there that it refuses:{match[2]}")
     return match[1]
+
+
+def _kind(column: Column) -> str:
+    """Say ``other`` of texts that compare in a way of their own, or are filled up with spaces."""
+    kind = kind_of(column.arrow)
+    return "other" if kind == "text" and not _PLAIN.match(column.type) else kind
 
 
 def _exact_text(column: Column) -> None:
@@ -36,6 +46,16 @@ def _exact_text(column: Column) -> None:
 
 def _text_bytes(column: Column) -> None:
     """The server's encoding is that of the whole database, which is read as UTF-8 or refused."""
+
+
+def _literal(reading: Reading, node: Any) -> Term:
+    """Read a literal; a number with an exponent is exact here, and a float elsewhere."""
+    if node.is_string:
+        return text(node.this)
+    exact = Decimal(node.this)
+    if not -30 <= exact.adjusted() <= 30:
+        raise Refused("a number with more digits than MySQL keeps")
+    return literal(f"{exact:f}", "decimal")
 
 
 def _now(reading: Reading, node: Any) -> Term:
@@ -124,6 +144,12 @@ def _roomy(term: Term, kind: str) -> str:
     return write(term)
 
 
+def _quotient(term: Term) -> str:
+    """Say a division of whole numbers; of numeric, which unsigned ones become, it is DIV."""
+    left, right = (_roomy(a, term.kind) for a in term.args)
+    return f"DIV({left}, {right})" if term.kind == "unsigned" else f"({left} / {right})"
+
+
 def _absolute(term: Term) -> str:
     return f"ABS({_roomy(term.args[0], term.kind)})"
 
@@ -157,7 +183,7 @@ def _text_list(term: Term) -> str:
     return f"({write(term.args[0])} IN ({write.listed(term.args[1:])}))"
 
 
-write = Writing(
+write: Writing = Writing(
     {
         "eq_text": "({} = {})",
         "ne_text": "({} <> {})",
@@ -185,7 +211,7 @@ write = Writing(
         "now": _time,
         "number": _float_or_exact,
         "part": _part,
-        "quotient": _computed("/"),
+        "quotient": _quotient,
         "remainder": _computed("%"),
         "sub": _computed("-"),
         "text": _text,
@@ -212,6 +238,7 @@ DIALECT = Dialect(
         "ILike": _like,
         "Least": extremes("least", ignores_null=True),
         "Like": _like,
+        "Literal": _literal,
         "Localtimestamp": _now,
         "Uuid": _fresh_uuid,
     },
@@ -224,6 +251,7 @@ DIALECT = Dialect(
         "transaction_timestamp": _function_now,
         "uuid_generate_v4": _fresh_uuid,
     },
+    kind=_kind,
     exact_text=_exact_text,
     text_bytes=_text_bytes,
     clamps=False,

@@ -42,7 +42,7 @@ LITERALS = frozenset({"text", "number", "bool", "null", "bits", "bytes", "date",
 FRESH = frozenset({"now", "utc_now", "today", "uuid"})
 
 
-class Refused(Exception):  # noqa: N818  # an answer, not a failure
+class Refused(Exception):  # an answer, not a failure
     """An expression, or a part of it, has no exact translation; its text is the reason."""
 
 
@@ -120,7 +120,7 @@ def as_bool(term: Term) -> Term:
     return Term("ne", "bool", (term, number("0")))
 
 
-def arithmetic(op: str, left: Term, right: Term) -> Term:
+def combined(op: str, left: Term, right: Term) -> Term:
     """Return a sum, difference or product, as long as all its digits are kept everywhere."""
     kinds = {left.kind, right.kind}
     if kinds & {"single", "float"}:

@@ -110,13 +110,9 @@ def _parsed(text: str, dialect: str) -> Any:
     except ImportError:
         raise Refused("sqlglot, which reads expressions, is not installed") from None
     try:
-        found = sqlglot.parse_one(f"SELECT {text}", read=dialect)
+        return sqlglot.parse_one(text, read=dialect, into=sqlglot.exp.Condition)
     except (sqlglot.errors.SqlglotError, RecursionError):
-        raise Refused("sqlglot cannot read it") from None
-    kept = {k for k, v in found.args.items() if v}
-    if kept != {"expressions"} or len(found.expressions) != 1:
-        raise Refused("it is more than one expression")
-    return found.expressions[0]
+        raise Refused("sqlglot cannot read it as one expression") from None
 
 
 def _check_use(term: Term, use: Use) -> None:

@@ -50,6 +50,7 @@ HEAVY = {
     "pyarrow",
     "pytest",
     "rich",
+    "sqlglot",
     "uvloop",
 }
 
