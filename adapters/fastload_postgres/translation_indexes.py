@@ -18,14 +18,14 @@ _UNSORTED = ("json",)  # types without an order
 def key_wanted(table: Table, key: Key) -> Wanted:
     """Return the wish for a key's name."""
     if key.primary or _is_nameless(key.name):
-        return _primary_wanted(table, key.name)
+        return _primary_wanted(table, "key", key.name)
     return wanted(table.name.name, "key", key.name)
 
 
 def index_wanted(table: Table, index: Index) -> Wanted:
     """Return the wish for an index's name."""
     if _is_nameless(index.name):  # a primary key that is no key here, as over parts of columns
-        return _primary_wanted(table, index.name)
+        return _primary_wanted(table, "index", index.name)
     return wanted(table.name.name, "index", index.name)
 
 
@@ -33,10 +33,10 @@ def _is_nameless(name: str) -> bool:
     return name.upper() == _NO_NAME
 
 
-def _primary_wanted(table: Table, name: str) -> Wanted:
+def _primary_wanted(table: Table, kind: str, name: str) -> Wanted:
     usual = f"{table.name.name}_pkey"
     first = name if name and not _is_nameless(name) else usual
-    return Wanted(table.name.name, "primary key", name, first=first, second=usual)
+    return Wanted(table.name.name, kind, name, first=first, second=usual)
 
 
 def translate_keys(
