@@ -80,10 +80,12 @@ def kernels(told: dict[str, Any]) -> str:
         direction, _, what = benchmark["name"].removeprefix("test_").partition("_")
         unit, _, name = what.partition("[")
         extra = benchmark["extra_info"]
-        row = figures.setdefault(f"{name[:-1]} ({unit})", {})
-        row[direction] = f"{extra['ns']:.1f} ns, {extra['GB/s']:.2f} GB/s"
+        made = figures.setdefault(f"{name[:-1]} ({unit})", {})
+        made[direction] = f"{extra['ns']:.1f} ns, {extra['GB/s']:.2f} GB/s"
     lines = ["| type or row | decode | encode |", "|---|---|---|"]
-    lines += [f"| {n} | {r['decode']} | {r['encode']} |" for n, r in figures.items()]
+    lines += [
+        f"| {n} | {r.get('decode', '')} | {r.get('encode', '')} |" for n, r in figures.items()
+    ]
     return "\n".join(lines)
 
 

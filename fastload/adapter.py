@@ -163,7 +163,7 @@ class Reading(Protocol):
 
     @property
     def schema(self) -> pa.Schema | str:
-        """Arrow schema of the batches, or the wire's name."""
+        """Arrow schema of the batches, which is ``ReadSpec.schema``, or the wire's name."""
 
     @property
     def cut(self) -> Cut:

@@ -305,10 +305,12 @@ class Cut(msgspec.Struct, frozen=True):
     Attributes:
         visible: The source's own visibility token, such as a transaction snapshot.
         position: Where the source's log stood; None where it keeps none.
+        inconsistent_because: Why rows of this cut may be of several moments; None where not.
     """
 
     visible: str
     position: Position | None = None
+    inconsistent_because: str | None = None
 
 
 class Seal(msgspec.Struct, frozen=True):

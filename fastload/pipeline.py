@@ -17,9 +17,11 @@ from fastload.copier import Copier, Write
 from fastload.errors import StateError
 from fastload.model import (
     Catalog,
+    Cut,
     Partition,
     PhysicalRange,
     Plan,
+    Position,
     QualifiedName,
     Receipt,
     StoredRun,
@@ -295,26 +297,36 @@ def _result(
     for receipt in receipts:
         by_table[receipt.table].append(receipt)
     cuts = {r.cut for r in receipts if r.cut}
+    doubts = _doubts(cuts)
     return CopyResult(
         run=plan.run,
         tables=tuple(_table_result(t, by_table[t.source.name], times) for t in plan.tables),
         seconds=seconds,
         rows_earlier=earlier,
-        consistent=len(cuts) <= 1,
-        inconsistent_because=_several_cuts(len(cuts)),
+        consistent=doubts is None,
+        inconsistent_because=doubts,
         not_carried=plan.not_carried,
         losses=plan.losses,
-        position=next(iter(cuts)).position if len(cuts) == 1 else None,
+        position=_position(cuts),
     )
 
 
-def _several_cuts(cuts: int) -> str | None:
-    if cuts <= 1:
-        return None
-    return (
-        f"the run was continued and read the source at {cuts} moments: rows changed between them "
-        "may be missing, old or doubled under another key"
-    )
+def _doubts(cuts: Iterable[Cut]) -> str | None:
+    """Say why the rows may not be of one moment; None where they are."""
+    told = sorted({c.inconsistent_because for c in cuts if c.inconsistent_because})
+    moments = len({c.visible for c in cuts})
+    if moments > 1:
+        told.append(
+            f"the source was read at {moments} moments: rows changed between them may be missing, "
+            "old or doubled under another key"
+        )
+    return "; ".join(told) or None
+
+
+def _position(cuts: Iterable[Cut]) -> Position | None:
+    """Return where the source's log stood, if it is the same for all rows."""
+    positions = {c.position for c in cuts}
+    return positions.pop() if len(positions) == 1 else None
 
 
 def _table_result(

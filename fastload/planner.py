@@ -259,7 +259,9 @@ def _plan_table(
         level=levels.get(table.name, 0),
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
-        nulls_instead=tuple(t.name for c, t in pairs if options.policy(here.name, c.name) == "null"),
+        nulls_instead=tuple(
+            t.name for c, t in pairs if options.policy(here.name, c.name) == "null"
+        ),
     )
 
 

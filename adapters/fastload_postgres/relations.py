@@ -40,7 +40,7 @@ async def read_relations(connection: Connection, select: Selection) -> list[Rela
     """
     rows = await connection.fetch(queries.RELATIONS)
     chosen = choose([_relation(r) for r in rows], select)
-    _check_rights(chosen)
+    check_rights(chosen)
     return chosen
 
 
@@ -54,7 +54,8 @@ def _relation(row: asyncpg.Record) -> Relation:
     )
 
 
-def _check_rights(chosen: Sequence[Relation]) -> None:
+def check_rights(chosen: Sequence[Relation]) -> None:
+    """Refuse relations that this user may not read, with what grants the right."""
     refused = [r.name for r in chosen if not r.readable]
     if refused:
         grants, role = ", ".join(qualified(n) for n in refused), ident(chosen[0].role)

@@ -1,15 +1,12 @@
-"""The SQL of a partition: row comparison, NULLs, pages; and what a selection means."""
+"""The SQL of a partition: row comparison, NULLs, pages; and rights to read."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from fastload_postgres.partitions import predicate
-from fastload_postgres.selection import choose
+from fastload_postgres.relations import Relation, check_rights
 
-from fastload.adapter import Selection
-from fastload.errors import SourceError, TableNotFound
+from fastload.errors import SourceError
 from fastload.model import Column, KeyRange, NullKeys, PhysicalRange, QualifiedName, Table, Whole
 
 TABLE = Table(
@@ -55,76 +52,10 @@ def test_the_condition_of_an_extent(extent, sql):
     assert predicate(TABLE, extent) == sql
 
 
-def relation(name: str, schema: str = "public", **facts: Any) -> dict[str, Any]:
-    plain = {"kind": "r", "is_partition": False, "readable": True, "role": "me"}
-    return {"schema": schema, "name": name, **plain, **facts}
-
-
-RELATIONS = [
-    relation("orders"),
-    relation("orders_2024", is_partition=True),
-    relation("order[1]"),
-    relation("order1"),
-    relation("customers", "shop"),
-    relation("far", "shop", kind="f"),
-    relation("a.b", "c.d"),
-]
-
-
-def chosen(*tables: str, **select: Any) -> list[str]:
-    selection = Selection(tables=tables or None, **select)
-    return [f"{r['schema']}.{r['name']}" for r in choose(RELATIONS, selection)]  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("patterns", "names"),
-    [
-        ((), ["public.orders", "public.order[1]", "public.order1", "shop.customers", "c.d.a.b"]),
-        (("orders",), ["public.orders"]),
-        (("public.orders", "shop.customers"), ["public.orders", "shop.customers"]),
-        (("shop.*",), ["shop.customers"]),
-        (("*.order?",), ["public.order1", "public.orders"]),
-        (("cust*",), ["shop.customers"]),
-        (("order[1]*",), ["public.order[1]"]),
-        (("far",), ["shop.far"]),
-        (("orders_2024",), ["public.orders_2024"]),
-        (("c.d.a.b",), ["c.d.a.b"]),
-    ],
-)
-def test_what_patterns_mean(patterns, names):
-    assert sorted(chosen(*patterns)) == sorted(names)
-
-
-def test_exclude_takes_out_what_was_named():
-    assert chosen("public.*", exclude=("order[1]", "order1")) == ["public.orders"]
-    exact = QualifiedName("public", "orders")
-    assert chosen(names=(exact,), exclude=("orders",)) == []
-
-
-def test_exact_names_are_no_patterns():
-    assert chosen(names=(QualifiedName("c.d", "a.b"),)) == ["c.d.a.b"]
-    with pytest.raises(TableNotFound):
-        chosen(names=(QualifiedName("public", "orders*"),))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "hint"),
-    [("ordrs", "public.orders"), ("public.custmers", "shop.customers"), ("zzz", "no table like")],
-)
-def test_a_name_that_means_nothing_gets_the_nearest(wanted, hint):
-    with pytest.raises(TableNotFound, match="no table matches") as caught:
-        chosen(wanted)
-    assert hint in caught.value.hint
-
-
-def test_no_more_than_three_names_are_offered():
-    with pytest.raises(TableNotFound) as caught:
-        chosen("order")
-    assert caught.value.hint.count(".") <= 3
-
-
 def test_what_may_not_be_read_is_told_with_the_grant():
-    relations = [relation("a"), relation('b"c', readable=False)]
+    def relation(name: str, readable: bool) -> Relation:
+        return Relation(1, QualifiedName("public", name), True, readable, "me")
+
     with pytest.raises(SourceError) as caught:
-        choose(relations, Selection())  # type: ignore[arg-type]
+        check_rights([relation("a", True), relation('b"c', False)])
     assert caught.value.hint.startswith('as their owner: GRANT SELECT ON "public"."b""c" TO "me"')

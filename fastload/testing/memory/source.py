@@ -138,7 +138,8 @@ class MemorySource:
         if want.where:
             raise ConfigError("a memory database has no filters", hint="leave `where` out")
         rows = rows_within(at.tables[part.table].rows, part.extent)
-        yield MemoryReading(rows.select(list(want.columns)), at.cut, want.batch_bytes)
+        rows = rows.select(list(want.columns)).cast(want.schema)
+        yield MemoryReading(rows, at.cut, want.batch_bytes)
 
     async def examine(self) -> Sequence[Finding]:
         """Return how many tables there are."""

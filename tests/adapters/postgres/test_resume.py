@@ -187,6 +187,7 @@ async def test_a_fresh_start_forgets_the_run(big, target):
 
 async def test_a_continued_run_tells_that_it_saw_two_moments(big, target):
     await stop_in_the_middle(big, target)
+    big.psql("CREATE TABLE elsewhere (); DROP TABLE elsewhere")
     result = await fastload.copy(big.url, target.url, **OPTIONS)
     assert not result.consistent
     assert "2 moments" in result.inconsistent_because
