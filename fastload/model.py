@@ -38,6 +38,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         on_update: Expression that every update of the row sets the column to.
         length: Most characters of a text, or bytes of a binary; None without a limit.
         labels: Those of an enumerated type, in order.
+        folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
+            None where every character counts.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     length: int | None = None
     labels: tuple[str, ...] = ()
     collation: str | None = None
+    folds: str | None = None
     comment: str | None = None
     extra: dict[str, str] = {}
 

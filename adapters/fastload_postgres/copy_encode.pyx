@@ -178,8 +178,9 @@ cdef bint pair_temporal(Input* input, str codec, str form) except -1:
     if codec == "date" and form in ("tdD", "tdm"):
         input.width, input.encode = 4 if form == "tdD" else 8, &put_date
         set_bounds(input, _DAYS, 1 if form == "tdD" else 86_400_000)
-    elif codec == "time" and form.startswith("tt"):
-        input.width, input.encode = 4 if form[2] in "sm" else 8, &put_micros
+    elif codec == "time" and form[:2] in ("tt", "tD"):  # a duration within a day is a time
+        input.width = 4 if form in ("tts", "ttm") else 8
+        input.encode = &put_micros
         set_unit(input, form[2], _TIMES)
     elif codec == "timestamp" + ("tz" if form[4:] else "") and form.startswith("ts"):
         input.epoch, input.encode = _EPOCH, &put_micros

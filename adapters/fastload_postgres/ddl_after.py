@@ -9,6 +9,7 @@ a."b.c".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import count
 
@@ -34,6 +35,7 @@ _GROUP = 40
 # rows take 2 s to analyse, more than to copy, and the planner sees their one page anyway.
 _ANALYSED_ROWS = 50
 _COMMENTS_PER_STEP = 200
+_PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
 
 Renames = Mapping[QualifiedName, Mapping[str, str]]
 
@@ -373,8 +375,14 @@ def _has_key(present: Table | None, key: Key) -> bool:
 
 def _has_index(present: Table | None, index: Index) -> bool:
     return present is not None and any(
-        (i.definition, i.unique) == (index.definition, index.unique) for i in present.indexes
+        (_bare(i.definition), i.unique) == (_bare(index.definition), index.unique)
+        for i in present.indexes
     )
+
+
+def _bare(definition: str) -> str:
+    """Return a definition without the quotation marks that the server leaves out."""
+    return _PLAIN_NAME.sub(r"\1", definition)
 
 
 def _has_foreign_key(present: Table | None, key: ForeignKey) -> bool:

@@ -1,4 +1,4 @@
-"""How another catalogue's columns are declared here, and how values of one column fit another."""
+"""How values of one column fit another."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import msgspec
 
 from fastload.errors import UnsupportedType
-from fastload.model import Catalog, Column, Fit, NotCarried, Table
+from fastload.model import Column, Fit
+from fastload_postgres.arrow_types import declare
 from fastload_postgres.catalog import DIALECT
 from fastload_postgres.limits import characters
-from fastload_postgres.typemap import Forms, declare
 
 _ARRAY = re.compile(r"\[\](?::\d+)?$")
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(-?\d+))?\)")
@@ -30,6 +30,7 @@ _TAKEN_BY: dict[str, tuple[str, ...]] = {
     "uuid": ("uuid",),
     "json": ("json", "jsonb", "text"),
     "jsonb": ("jsonb", "json", "text"),
+    "duration": ("interval", "time"),
 }
 _LOSSES = {
     ("float8", "float4"): "digits beyond the seventh",
@@ -38,71 +39,41 @@ _LOSSES = {
 }
 
 
-def translate(catalog: Catalog) -> Catalog:
-    """Return the catalogue in PostgreSQL's own words; what has none is added to not_carried."""
-    if catalog.dialect == DIALECT:
-        return catalog
-    left: list[NotCarried] = []
-    tables = tuple(_translate_table(t, left) for t in catalog.tables)
-    return msgspec.structs.replace(
-        catalog, dialect=DIALECT, tables=tables, not_carried=(*catalog.not_carried, *left)
-    )
-
-
-def _translate_table(table: Table, left: list[NotCarried]) -> Table:
-    reason = "its expression is in another database's words"
-    for column in table.columns:
-        if column.default is not None:
-            left.append(NotCarried("default", f"{table.name}.{column.name}", reason))
-    left += [NotCarried("check", f"{table.name}.{c.name}", reason) for c in table.checks]
-    left += [NotCarried("index", f"{table.name}.{i.name}", reason) for i in table.indexes]
-    columns = tuple(_translate_column(table, c) for c in table.columns)
-    return msgspec.structs.replace(
-        table, columns=columns, checks=(), indexes=(), wires=(), extra={}
-    )
-
-
-def _translate_column(table: Table, column: Column) -> Column:
-    type_, forms = declare(column.arrow, table=str(table.name), column=column.name)
-    return msgspec.structs.replace(
-        column,
-        type=type_,
-        arrow=forms.arrow,
-        exact=forms.exact,
-        default=None,
-        collation=None,
-        extra=_extra(forms),
-    )
-
-
-def _extra(forms: Forms) -> dict[str, str]:
-    found = {
-        "decode": forms.decode,
-        "decode_exact": forms.decode_exact,
-        "encode": forms.encode,
-        "encode_exact": forms.encode_exact,
-    }
-    return {k: v for k, v in found.items() if v is not None}
-
-
 def fit(source: Column, target: Column, dialect: str) -> Fit:
     """Say how values of the source column fit the target column; see the seam."""
     if target.generated is not None:
         return Fit(possible=False, reason="the target generates this column itself")
     own = dialect == DIALECT
-    if not own:
-        try:
-            type_, forms = declare(source.arrow, table="", column=source.name)
-        except UnsupportedType as error:
-            return Fit(possible=False, reason=error.message)
-        source = msgspec.structs.replace(source, type=type_, extra=_extra(forms))
-    exact = own and _takes_exact(source, target)
+    try:
+        exact = _takes_exact(source, target) if own else _takes_foreign_exact(source, target)
+        source = source if own else _declared(source)
+    except UnsupportedType as error:
+        return Fit(possible=False, reason=error.message)
     native = _takes_native(source, target)
     same = own and source.type == target.type
     if not (same or exact or native):
         return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
     loss = None if same else _loss(source, target)
     return Fit(same=same, native=native, exact=exact and not loss, loss=loss)
+
+
+def _declared(source: Column) -> Column:
+    """Return another dialect's column as PostgreSQL would have it, by its Arrow type alone."""
+    type_, forms = declare(source.arrow, table="", column=source.name)
+    codecs = forms.codecs()
+    if source.arrow == "uint64":
+        codecs["encode"] = "int8"  # declared numeric, but a whole number like the others
+    if source.arrow.startswith("duration["):
+        codecs["encode"] = "duration"
+    return msgspec.structs.replace(source, type=type_, extra=codecs)
+
+
+def _takes_foreign_exact(source: Column, target: Column) -> bool:
+    """Say whether the target's column keeps the text or the bytes of another dialect's values."""
+    if source.exact is None:
+        return False
+    _, forms = declare(source.exact, table="", column=source.name)
+    return forms.encode is not None and forms.encode == target.extra.get("encode")
 
 
 def _takes_native(source: Column, target: Column) -> bool:

@@ -40,10 +40,16 @@ def limits_of(table: TablePlan) -> list[Limit]:
     pairs = zip(table.columns, table.target_columns, strict=True)
     for place, (source, target) in enumerate(pairs):
         most = characters(table.target.column(target))
-        least = characters(table.source.column(source))
+        least = _least(table.source.column(source))
         if most is not None and (least is None or least > most):
             found.append(Limit(target, place, most))
     return found
+
+
+def _least(source: Column) -> int | None:
+    """Return the most characters that the source's column can hold, as far as it says."""
+    spelled = characters(source)
+    return source.length if spelled is None else spelled
 
 
 def check(batch: pa.RecordBatch, limits: Sequence[Limit]) -> None:

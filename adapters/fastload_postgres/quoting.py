@@ -8,7 +8,7 @@ from fastload.errors import ConfigError
 from fastload.model import QualifiedName
 
 DEFAULT_SCHEMA = "public"
-_LONGEST_NAME_BYTES = 63  # PostgreSQL cuts longer ones silently
+LONGEST_NAME_BYTES = 63  # PostgreSQL cuts longer ones silently
 
 
 def ident(name: str) -> str:
@@ -19,9 +19,9 @@ def ident(name: str) -> str:
     """
     if not name or "\0" in name:
         raise ConfigError(f"not a name: {name!r}")
-    if len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME_BYTES:
+    if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME_BYTES:
         raise ConfigError(
-            f"the name {name!r} is longer than {_LONGEST_NAME_BYTES} bytes",
+            f"the name {name!r} is longer than {LONGEST_NAME_BYTES} bytes",
             hint="PostgreSQL would cut it silently; rename it with rename={...}",
         )
     return '"' + name.replace('"', '""') + '"'

@@ -31,6 +31,7 @@ from fastload_postgres.inspection import read_inspection
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.sequences import advance
+from fastload_postgres.translation import translate
 from fastload_postgres.writing import Layouts, write_rows
 
 # Schema statements per transaction. Each holds about four locks until its transaction ends, and
@@ -66,7 +67,7 @@ class PostgresTarget:
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue in PostgreSQL's own words."""
-        return fitting.translate(catalog)
+        return translate(catalog)
 
     async def inspect(self, catalog: Catalog) -> Inspection:
         """Return the tables that are there already, and types that are not."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-from fastload.errors import UnsupportedType
 from fastload.typemap import opaque
 
 VENDOR = "PostgreSQL"
@@ -14,7 +11,7 @@ BINARY = "postgresql.copy.binary"
 TEXT = "postgresql.copy.text"
 _FIRST_USER_OID = 16384
 _MAX_DECIMAL256 = 76
-_NUMERIC = 1700
+NUMERIC = 1700
 
 # Built-in scalars with a native Arrow form: oid -> (codec, Arrow spelling, whether some values
 # have no native form and then travel as bytes).
@@ -68,6 +65,16 @@ class Forms(msgspec.Struct, frozen=True, kw_only=True):
     cast: bool = False
     wires: tuple[str, ...] = (BINARY, TEXT)
 
+    def codecs(self) -> dict[str, str]:
+        """Return the codec words there are, by name."""
+        found = {
+            "decode": self.decode,
+            "decode_exact": self.decode_exact,
+            "encode": self.encode,
+            "encode_exact": self.encode_exact,
+        }
+        return {k: v for k, v in found.items() if v is not None}
+
 
 class TypeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalogue says of a column's base type.
@@ -96,8 +103,8 @@ def forms(facts: TypeFacts) -> Forms:
     plain = facts.kind == "b" or (facts.kind in "rm" and facts.oid < _FIRST_USER_OID)
     if not plain or facts.oid in _OBJECT_IDS or not facts.binary:
         return _as_text(facts, exact=False)
-    if facts.oid == _NUMERIC:
-        return _numeric(facts.typmod)
+    if facts.oid == NUMERIC:
+        return numeric(facts.typmod)
     if facts.oid in _SCALARS:
         return _scalar(facts)
     if facts.name == "citext":
@@ -119,7 +126,7 @@ def _scalar(facts: TypeFacts) -> Forms:
     )
 
 
-def _numeric(typmod: int) -> Forms:
+def numeric(typmod: int) -> Forms:
     text = Forms(
         arrow=opaque("numeric", VENDOR, "string"), decode="numeric_text", encode="numeric_text"
     )
@@ -150,7 +157,7 @@ def _array(facts: TypeFacts) -> Forms:
         return Forms(
             arrow="list<string>", decode="enum[]", encode=f"enum[]:{facts.element}", wires=(TEXT,)
         )
-    known = facts.element in _SCALARS or facts.element == _NUMERIC
+    known = facts.element in _SCALARS or facts.element == NUMERIC
     if not known:
         built_in = facts.element < _FIRST_USER_OID and facts.oid not in _OBJECT_IDS
         return _as_text(facts, exact=built_in and facts.binary)
@@ -176,85 +183,4 @@ def _as_text(facts: TypeFacts, *, exact: bool) -> Forms:
         decode_exact=f"raw:{facts.name}" if exact else None,
         encode_exact="raw" if exact else None,
         wires=(BINARY, TEXT) if exact else (TEXT,),
-    )
-
-
-# Arrow spelling of other dialects -> PostgreSQL type.
-_DECLARED: tuple[tuple[str, str], ...] = (
-    (r"bool", "boolean"),
-    (r"int8|int16|uint8", "smallint"),
-    (r"int32|uint16", "integer"),
-    (r"int64|uint32", "bigint"),
-    (r"uint64", "numeric(20,0)"),
-    (r"halffloat|float|float16|float32", "real"),
-    (r"double|float64", "double precision"),
-    (r"string|large_string|string_view|utf8|null", "text"),
-    (r"binary|large_binary|binary_view|fixed_size_binary\[\d+\]", "bytea"),
-    (r"date32\[day\]|date64\[ms\]", "date"),
-    (r"time32\[(s|ms)\]|time64\[(us|ns)\]", "time without time zone"),
-    (r"timestamp\[(s|ms|us|ns)\]", "timestamp without time zone"),
-    (r"timestamp\[(s|ms|us|ns), tz=.+\]", "timestamp with time zone"),
-    (r"duration\[.+\]|month_day_nano_interval", "interval"),
-    (r"arrow\.uuid", "uuid"),
-    (r"arrow\.json", "json"),
-)
-_DECIMAL = re.compile(r"decimal\d+\((\d+), ?(-?\d+)\)")
-_DICTIONARY = re.compile(r"dictionary<values=(.+), indices=\w+, ordered=\d>")
-_LIST = re.compile(r"(?:large_list|list|list_view|fixed_size_list)<(?:\w+: )?(.+?)>(?:\[\d+\])?")
-_OIDS = {
-    "boolean": 16, "smallint": 21, "integer": 23, "bigint": 20, "real": 700,
-    "double precision": 701, "text": 25, "bytea": 17, "date": 1082,
-    "time without time zone": 1083, "timestamp without time zone": 1114,
-    "timestamp with time zone": 1184, "interval": 1186, "uuid": 2950, "json": 114,
-}  # fmt: skip
-
-
-def declare(arrow: str, *, table: str, column: str) -> tuple[str, Forms]:
-    """Return the PostgreSQL type for an Arrow type of another dialect, and its forms.
-
-    Raises:
-        UnsupportedType: There is none.
-    """
-    if match := _DECIMAL.fullmatch(arrow):
-        precision, scale = int(match[1]), int(match[2])
-        if 0 <= scale <= precision:
-            return f"numeric({precision},{scale})", _numeric(((precision << 16) | scale) + 4)
-        return "numeric", _numeric(-1)
-    if match := _DICTIONARY.fullmatch(arrow):
-        return declare(match[1], table=table, column=column)
-    if match := _LIST.fullmatch(arrow):
-        return _declare_list(match[1], table, column)
-    for pattern, name in _DECLARED:
-        if re.fullmatch(pattern, arrow):
-            return name, _forms_of(name)
-    raise UnsupportedType(
-        f"PostgreSQL has no type for Arrow's {arrow}",
-        side="target",
-        table=table,
-        column=column,
-        hint=f"cast the column first, or name a type: types={{'{table}.{column}': 'text'}}",
-    )
-
-
-def _forms_of(name: str) -> Forms:
-    if name == "numeric(20,0)":
-        return _numeric((20 << 16) + 4)
-    return forms(TypeFacts(oid=_OIDS[name], name=name.split()[0]))
-
-
-def _declare_list(item: str, table: str, column: str) -> tuple[str, Forms]:
-    name, inner = declare(item, table=table, column=column)
-    if name.endswith("[]"):
-        raise UnsupportedType(
-            "lists of lists are not written yet",
-            side="target",
-            table=table,
-            column=column,
-            hint="flatten the column, or make it text",
-        )
-    element = _OIDS.get(name, _NUMERIC)
-    return f"{name}[]", Forms(
-        arrow=f"list<{inner.arrow}>",
-        decode=f"{inner.decode}[]",
-        encode=f"{inner.encode}[]:{element}",
     )

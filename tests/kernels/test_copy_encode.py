@@ -87,6 +87,7 @@ GOLDEN = [
         "interval",
         "0000000000000005 fffffffc 00000003",
     ),
+    (timedelta(seconds=1), pa.duration("s"), "time", "00000000000f4240"),
     (timedelta(seconds=-1), pa.duration("s"), "interval", "fffffffffff0bdc0" + "00" * 8),
     (timedelta(microseconds=5), pa.duration("ns"), "interval", "0000000000000005" + "00" * 8),
     # Groups, weight, sign, scale; then groups of four digits.

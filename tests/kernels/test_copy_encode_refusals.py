@@ -68,6 +68,8 @@ REFUSED = [
     (counts(pa.timestamp("us"), 0, -210_866_803_200_000_001), "timestamp", "is out of range"),
     (counts(pa.timestamp("s"), 0, 9_224_318_016_000), "timestamp", "is out of range"),
     (counts(pa.timestamp("ms", "UTC"), 0, -(2**63)), "timestamptz", "is out of range"),
+    (counts(pa.duration("ms"), 0, -1), "time", "-1 milliseconds is out of range"),
+    (counts(pa.duration("s"), 0, 86_401), "time", "86401 seconds is out of range"),
     (counts(pa.duration("ns"), 0, 1001), "interval", "1001 nanoseconds is finer than interval"),
     (counts(pa.duration("s"), 0, 2**62), "interval", "4611686018427387904 seconds is out of range"),
     (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fastload_postgres.fitting import fit, translate
-from fastload_postgres.typemap import TypeFacts, declare, forms
+from fastload_postgres.arrow_types import declare
+from fastload_postgres.fitting import fit
+from fastload_postgres.typemap import TypeFacts, forms
 
 from fastload.errors import UnsupportedType
-from fastload.model import Catalog, Check, Column, Index, NotCarried, QualifiedName, Table
+from fastload.model import Column
 
 OWN = "postgres"
 # Spelling without modifier -> (oid, name, typmod for a modifier).
@@ -160,10 +161,22 @@ def test_a_generated_column_takes_nothing():
 @pytest.mark.parametrize(
     ("arrow", "target", "possible"),
     [
-        ("int32", "bigint", True), ("uint64", "numeric", True), ("uint64", "bigint", False),
+        ("int32", "bigint", True), ("uint64", "numeric", True), ("uint64", "bigint", True),
         ("string", "text", True), ("large_string", "character varying", True),
         ("decimal128(12, 2)", "numeric", True), ("struct<a: int8>", "text", False),
-        ("date32[day]", "date", True),
+        ("date32[day]", "date", True), ("date32[day]", "timestamp", False),
+        ("uint8", "smallint", True), ("uint64", "integer", True), ("int8", "boolean", False),
+        ("bool", "boolean", True), ("bool", "smallint", False), ("uint64", "boolean", False),
+        ("string", "uuid", True), ("string", "jsonb", True), ("arrow.uuid", "uuid", True),
+        ("arrow.json", "jsonb", True), ("binary", "bytea", True), ("binary", "text", False),
+        ("duration[us]", "interval", True), ("duration[us]", "time", True),
+        ("month_day_nano_interval", "time", False), ("time64[us]", "time", True),
+        ("timestamp[us]", "timestamptz", False), ("timestamp[us, tz=UTC]", "timestamptz", True),
+        ("timestamp[us, tz=UTC]", "timestamp", False), ("uint16", "date", False),
+        ("opaque[inet6, Other, string]", "text", True),
+        ("opaque[inet6, Other, string]", "inet", False),
+        ("opaque[geometry, Other, binary]", "bytea", True),
+        ("opaque[geometry, Other, binary]", "text", False),
         ("dictionary<values=string, indices=int8, ordered=0>", "text", True),
     ],
 )  # fmt: skip
@@ -171,30 +184,36 @@ def test_columns_of_other_dialects_fit_by_their_arrow_type(arrow, target, possib
     source = Column(name="c", type=arrow, arrow=arrow)
     found = fit(source, column(target), "arrow")
     assert (found.possible, found.same, found.exact) == (possible, False, False)
+    assert found.native or not possible
 
 
-def test_an_own_catalogue_is_not_translated():
-    catalog = Catalog(dialect=OWN, tables=())
-    assert translate(catalog) is catalog
+@pytest.mark.parametrize(
+    ("arrow", "target", "loss"),
+    [
+        ("decimal128(12, 4)", numeric(12, 2), "digits after the point"),
+        ("decimal128(12, 2)", numeric(12, 4), None),
+        ("uint64", numeric(20, 0), None),
+        ("double", column("real"), "digits beyond the seventh"),
+        ("string", column("jsonb"), "repeated members"),
+        ("string", column("character varying(5)", "text"), None),
+        ("string", column("character(5)", "character"), "spaces at the end"),
+        ("duration[us]", column("time(0) without time zone", "time"), "fractions of a second"),
+        ("duration[us]", column("interval day to hour", "interval"), "all but the day to hour"),
+        ("timestamp[us]", column("timestamp(0) without time zone", "timestamp"), "fractions"),
+    ],
+    ids=lambda c: c.type if isinstance(c, Column) else None,
+)
+def test_columns_of_other_dialects_lose_what_own_ones_would(arrow, target, loss):
+    found = fit(Column(name="c", type=arrow, arrow=arrow), target, "arrow")
+    assert found.possible
+    assert (loss in found.loss) if loss else found.loss is None
 
 
-def test_what_has_no_counterpart_is_told():
-    table = Table(
-        name=QualifiedName("s", "t"),
-        columns=(Column(name="a", type="BIGINT UNSIGNED", arrow="uint64", default="0"),),
-        checks=(Check(name="k", definition="a > 0"),),
-        indexes=(Index(name="i", unique=False, definition="(a)"),),
-        wires=("mysql",),
-    )
-    made = translate(Catalog(dialect="mysql", tables=(table,)))
-    assert (made.dialect, made.tables[0].columns[0].type) == (OWN, "numeric(20,0)")
-    assert (made.tables[0].wires, made.tables[0].checks, made.tables[0].indexes) == ((), (), ())
-    reason = "its expression is in another database's words"
-    assert set(made.not_carried) == {
-        NotCarried("default", "s.t.a", reason),
-        NotCarried("check", "s.t.k", reason),
-        NotCarried("index", "s.t.i", reason),
-    }
+@pytest.mark.parametrize(("target", "exact"), [("text", True), ("date", False), ("uuid", False)])
+def test_the_exact_text_of_another_dialect_goes_into_text_alone(target, exact):
+    day = Column(name="c", type="date", arrow="date32[day]", exact="opaque[date, Other, string]")
+    found = fit(day, column(target), "other")
+    assert (found.possible, found.exact) == (target != "uuid", exact)
 
 
 @pytest.mark.parametrize("arrow", ["struct<a: int8>", "list<list<int8>>", "map<string, int8>", "x"])

@@ -1,0 +1,118 @@
+"""Another database's columns, and the sequences inside them, as PostgreSQL has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from fastload.model import Column, QualifiedName, Sequence
+from fastload_postgres.declaration import INTEGER_BOUNDS, Declared, Place
+from fastload_postgres.names import Wanted
+from fastload_postgres.wording import Wording
+
+
+def tell_folding(words: Wording) -> None:
+    """Tell once per table that texts which were equal no longer are."""
+    folding = [c for c in words.table.columns if c.folds is not None]
+    if folding:
+        columns = ", ".join(c.name for c in folding)
+        folds = ", ".join(dict.fromkeys(c.folds for c in folding if c.folds))
+        reason = f"{columns}: comparisons and unique keys no longer ignore {folds}"
+        words.tell("collation", None, reason)
+
+
+def translate_column(column: Column, words: Wording, found: Declared) -> Column:
+    if found.lost:
+        words.tell("type", column.name, found.lost)
+    if column.on_update is not None:
+        words.tell("on update", column.name, f"no update sets it to {column.on_update} here")
+    type_, forms = found.type, found.forms
+    return msgspec.structs.replace(
+        column,
+        type=type_,
+        arrow=forms.arrow,
+        exact=forms.exact,
+        default=_default(column, words, forms.arrow),
+        identity=_identity(column, words, type_),
+        generated=_generated(column, words, forms.arrow),
+        on_update=None,
+        length=column.length if type_.startswith("character varying") else None,
+        labels=column.labels if forms.encode == "enum" else (),
+        collation=None,
+        folds=None,
+        extra=forms.codecs(),
+    )
+
+
+def _default(column: Column, words: Wording, arrow: str) -> str | None:
+    if column.default is None or column.identity or column.generated is not None:
+        return None
+    return words.say_of_column(column.default, "default", "default", column.name, arrow)
+
+
+def _identity(column: Column, words: Wording, type_: str) -> str | None:
+    if column.identity and type_ not in INTEGER_BOUNDS:
+        words.tell("identity", column.name, f"PostgreSQL has none of type {type_}")
+        return None
+    return column.identity
+
+
+def _generated(column: Column, words: Wording, arrow: str) -> str | None:
+    """Return what the server computes the column from; None makes a column that is copied."""
+    if column.generated is None:
+        return None
+    kind = "generated column"
+    if column.labels:
+        words.tell(kind, column.name, "PostgreSQL computes no enum: its values are copied")
+        return None
+    said = words.say_of_column(column.generated, "generated", kind, column.name, arrow)
+    others = [c.name for c in words.table.columns if c.generated is not None]
+    if said is not None and any(_mentions(said, name) for name in others):
+        words.tell(kind, column.name, "it is computed from one that is: its values are copied")
+        return None
+    return said
+
+
+def _mentions(expression: str, name: str) -> bool:
+    """Say whether an expression may name a column; a word in a text counts too."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", expression) is not None
+
+
+def sequence_wanted(sequence: Sequence) -> tuple[str, Wanted] | None:
+    """Return the schema and the wish for the name of an identity's sequence."""
+    if sequence.owner is None or not sequence.identity:
+        return None
+    table, column = sequence.owner
+    usual = f"{table.name}_{column}_seq"
+    first = sequence.name.name
+    return table.schema, Wanted(table.name, "sequence", column, first=first, second=usual)
+
+
+def translate_sequence(
+    sequence: Sequence,
+    columns: Mapping[Place, Column],
+    names: Mapping[str, Mapping[Wanted, str]],
+) -> Sequence | None:
+    """Return the sequence within what its type holds; None where its column is no identity."""
+    name, type_ = sequence.name, sequence.type
+    if wish := sequence_wanted(sequence):
+        assert sequence.owner is not None
+        column = columns.get(Place(*sequence.owner))
+        if column is None or column.identity is None:
+            return None
+        name, type_ = QualifiedName(wish[0], names[wish[0]][wish[1]]), column.type
+    type_ = type_ if type_ in INTEGER_BOUNDS else "bigint"
+    low, high = INTEGER_BOUNDS[type_]
+    low, high = max(low, sequence.minimum), min(high, sequence.maximum)
+    last = sequence.last_value
+    return msgspec.structs.replace(
+        sequence,
+        name=name,
+        type=type_,
+        start=max(low, min(high, sequence.start)),
+        minimum=low,
+        maximum=high,
+        last_value=None if last is None else max(low, min(high, last)),
+    )
