@@ -74,13 +74,12 @@ async def _committed(
     """Write the rows in one transaction that leaves a mark, and take the mark away."""
     mark, full, committing = secrets.token_hex(16), None, False
     try:
-        async with sessions.lend() as connection:
-            async with transaction(connection):
-                await state.end_step(connection, tables, mark, "rows")
-                if plan.mode == "truncate" and not made:
-                    await connection.execute(f"DELETE FROM {qualified(name)}")
-                full = await write(connection, name)
-                committing = True
+        async with sessions.lend() as connection, transaction(connection):
+            await state.end_step(connection, tables, mark, "rows")
+            if plan.mode == "truncate" and not made:
+                await connection.execute(f"DELETE FROM {qualified(name)}")
+            full = await write(connection, name)
+            committing = True
     except ConnectionLost as error:
         if full is None or not committing or not await _marked(sessions, tables, mark, error):
             raise

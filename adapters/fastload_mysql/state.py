@@ -281,12 +281,9 @@ async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept
     async with tables.alone(connection):
         await tables.make(connection)
         async with transaction(connection):
-            await connection.execute(
-                f"REPLACE INTO {tables.barrier} VALUES (1, UTC_TIMESTAMP(6))"
-            )
+            await connection.execute(f"REPLACE INTO {tables.barrier} VALUES (1, UTC_TIMESTAMP(6))")
             receipts = await connection.fetchval(
-                f"SELECT COUNT(*) FROM {tables.receipts} "
-                "WHERE run = %s AND completed IS NOT NULL",
+                f"SELECT COUNT(*) FROM {tables.receipts} WHERE run = %s AND completed IS NOT NULL",
                 (run,),
             )
             steps = await connection.fetchval(

@@ -98,6 +98,7 @@ async def _encoded(
     reading: Reading, table: TablePlan, columns: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
     from fastload.arrow_input import plan
+
     from fastload_mysql.rows_encode import RowsEncoder
 
     schema = reading.schema

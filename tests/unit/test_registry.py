@@ -53,7 +53,7 @@ def test_an_unlike_scheme_gets_the_list_alone():
     with pytest.raises(AdapterNotFound) as caught:
         registry.adapter_for(Url.parse("oracle://h/d"))
     assert "did you mean" not in caught.value.hint
-    assert "installed: memory, postgresql" in caught.value.hint
+    assert "installed: mariadb, memory, mysql, postgresql" in caught.value.hint
 
 
 def test_an_unknown_client_is_named_by_its_type():
