@@ -12,6 +12,7 @@ from fastload.url import Url
 if TYPE_CHECKING:
     from fastload.adapter import Endpoint
     from fastload_mysql.source import MysqlSource
+    from fastload_mysql.target import MysqlTarget
 
 
 class MysqlAdapter:
@@ -32,13 +33,28 @@ class MysqlAdapter:
     async def source(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlSource]:
         """Connect to read."""
         from fastload_mysql.driver import open_sessions
-        from fastload_mysql.identity import identify
+        from fastload_mysql.identity import read_server
         from fastload_mysql.source import MysqlSource
+    from fastload_mysql.target import MysqlTarget
 
         async with open_sessions(endpoint, side="source", limit=connections + 1) as sessions:
             async with sessions.lend() as connection:
-                identity, database = await identify(connection)
-            yield MysqlSource(sessions, identity, database)
+                server = await read_server(connection)
+            yield MysqlSource(sessions, server)
+
+    @asynccontextmanager
+    async def target(
+        self, endpoint: Endpoint, *, connections: int
+    ) -> AsyncIterator[MysqlTarget]:
+        """Connect to write."""
+        from fastload_mysql.driver import open_sessions
+        from fastload_mysql.identity import read_server
+        from fastload_mysql.target import MysqlTarget
+
+        async with open_sessions(endpoint, side="target", limit=connections + 1) as sessions:
+            async with sessions.lend() as connection:
+                server = await read_server(connection)
+            yield MysqlTarget(sessions, server)
 
 
 ADAPTER = MysqlAdapter()

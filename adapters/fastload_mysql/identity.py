@@ -1,17 +1,42 @@
-"""A name for a database that survives restarts and moves."""
+"""Which server answers, and a name for its database that survives restarts and moves."""
 
 from __future__ import annotations
 
-from fastload_mysql.connection import Connection
+import msgspec
+
+from fastload_mysql.connection import Connection, Flavour
 
 
-async def identify(connection: Connection) -> tuple[str, str | None]:
-    """Return the identity of server and database, and the database's name if there is one."""
-    database = await connection.fetchval("SELECT DATABASE()")
-    return f"mysql:{await _server(connection)}/{database or ''}", database
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """A server, and the database of a session's own.
+
+    Attributes:
+        identity: Of server and database.
+        folds: ``lower_case_table_names``: 0 tells names apart by case.
+    """
+
+    identity: str
+    database: str | None
+    flavour: Flavour
+    version: str
+    folds: int
 
 
-async def _server(connection: Connection) -> str:
+async def read_server(connection: Connection) -> Server:
+    """Return who answers."""
+    row = await connection.fetchrow("SELECT DATABASE(), @@lower_case_table_names")
+    assert row is not None
+    database, folds = row
+    return Server(
+        identity=f"mysql:{await _server_id(connection)}/{database or ''}",
+        database=database,
+        flavour=connection.flavour,
+        version=".".join(map(str, connection.version)),
+        folds=int(folds),
+    )
+
+
+async def _server_id(connection: Connection) -> str:
     """Return the server's own id; where it has none, its host and data directory."""
     rows = await connection.fetch(
         "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')"

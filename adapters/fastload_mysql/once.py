@@ -2,7 +2,7 @@
 
 A table that is made, or made anew, is loaded under another name and then renamed, which a server
 does at once or not at all, the table that was there included. Rows for a table that stays are one
-transaction with what clears it. In both a row of the state's tables commits with the rows, so that
+transaction with what clears it. In both, a row of the state's tables commits with the rows, so that
 a commit without an answer can be looked up.
 """
 
@@ -21,7 +21,7 @@ from fastload_mysql.connection import Connection
 from fastload_mysql.ddl import create_table
 from fastload_mysql.driver import Sessions
 from fastload_mysql.quoting import ident, qualified
-from fastload_mysql.state import PREFIX, Tables
+from fastload_mysql.state import PREFIX, MysqlState, Tables
 from fastload_mysql.transaction import transaction
 
 _LOOK_UP_S = 15.0
@@ -30,83 +30,114 @@ _LOOK_AGAIN_S = 0.2
 Write = Callable[[Connection, QualifiedName], Awaitable[Receipt]]
 
 
-async def write_once(
-    sessions: Sessions, tables: Tables, plan: Plan, table: TablePlan, write: Write
-) -> Receipt:
-    """Do the plan; ``write`` writes the rows into a table of this name and returns the receipt."""
-    made = any(s.table == table.target.name for s in plan.before)
-    name = _unused(table.target.name) if made else table.target.name
-    async with sessions.lend() as connection:
-        async with tables.alone(connection):
-            await tables.make(connection)
-        if made:
-            await _make(connection, table, name)
-    try:
-        full = await _committed(sessions, tables, plan, name, made, write)
-        if made:
-            await _put_in_place(sessions, plan, table, name)
-    except BaseException:
-        if made:
+class Once:
+    """One plan of one table; ``write`` writes the rows into a table of the name it is given."""
+
+    def __init__(
+        self, sessions: Sessions, tables: Tables, plan: Plan, table: TablePlan, write: Write
+    ) -> None:
+        self._sessions = sessions
+        self._tables = tables
+        self._plan = plan
+        self._table = table.target
+        self._write = write
+        self._made = any(step.table == table.target.name for step in plan.before)
+        self._name = _unused(table.target.name) if self._made else table.target.name
+        self._mark = secrets.token_hex(16)
+
+    async def run(self) -> Receipt:
+        """Do the plan, or nothing of it."""
+        try:
+            await self._make()
+            full = await self._write_rows()
+            if self._made:
+                await self._put_in_place()
+        except BaseException:
             with anyio.CancelScope(shield=True):
-                await _drop(sessions, name)
-        raise
-    await _analyse(sessions, plan)
-    return full
+                await self._clean_up()
+            raise
+        await MysqlState(self._sessions, self._tables).discard(self._mark)
+        async with self._sessions.lend() as connection:
+            for step in self._plan.after:
+                for statement in step.statements:
+                    await connection.execute(statement)
+        return full
+
+    async def _make(self) -> None:
+        async with self._sessions.lend() as connection:
+            async with self._tables.alone(connection):
+                await self._tables.make(connection)
+            if self._made:
+                await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}")
+                await connection.execute(
+                    create_table(msgspec.structs.replace(self._table, name=self._name))
+                )
+
+    async def _write_rows(self) -> Receipt:
+        """Write the rows in one transaction that leaves a mark."""
+        full = None
+        try:
+            async with self._sessions.lend() as connection, transaction(connection):
+                await state.end_step(connection, self._tables, self._mark, "rows")
+                if self._plan.mode == "truncate" and not self._made:
+                    await connection.execute(f"DELETE FROM {qualified(self._name)}")
+                full = await self._write(connection, self._name)
+        except ConnectionLost as error:
+            # With the receipt, all was done but the commit.
+            if full is None or not await self._committed(error):
+                raise
+        return full
+
+    async def _committed(self, lost: ConnectionLost) -> bool:
+        """Say whether the transaction has committed, once it is no longer in progress."""
+        with anyio.move_on_after(_LOOK_UP_S):
+            while True:
+                try:
+                    async with self._sessions.lend() as connection:
+                        return not await state.end_step(
+                            connection, self._tables, self._mark, "rows"
+                        )
+                except FastloadError:
+                    await anyio.sleep(_LOOK_AGAIN_S)
+        lost.hint = (
+            "the connection was lost during the commit, and the server does not say what became "
+            "of it: look whether the rows are there before writing again"
+        )
+        return False
+
+    async def _put_in_place(self) -> None:
+        """Give the new table its name, and drop the one that had it."""
+        spare = _unused(self._name)
+        renames = f"{qualified(self._name)} TO {qualified(self._table.name)}"
+        async with self._sessions.lend() as connection:
+            replaced = self._plan.mode == "replace" and await _is_there(connection, self._table.name)
+            if replaced:
+                renames = f"{qualified(self._table.name)} TO {qualified(spare)}, {renames}"
+            await connection.execute(f"RENAME TABLE {renames}")
+            if replaced:
+                await connection.execute(f"DROP TABLE {qualified(spare)}")
+
+    async def _clean_up(self) -> None:
+        """Leave nothing behind, as far as the server can be reached."""
+        with anyio.move_on_after(_LOOK_UP_S):
+            try:
+                if self._made:
+                    async with self._sessions.lend() as connection:
+                        await connection.execute(f"DROP TABLE IF EXISTS {qualified(self._name)}")
+                await MysqlState(self._sessions, self._tables).discard(self._mark)
+            except FastloadError:
+                return
 
 
 def _unused(name: QualifiedName) -> QualifiedName:
     return QualifiedName(name.schema, f"{PREFIX}{secrets.token_hex(8)}")
 
 
-async def _make(connection: Connection, table: TablePlan, name: QualifiedName) -> None:
-    await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(name.schema)}")
-    await connection.execute(create_table(msgspec.structs.replace(table.target, name=name)))
-
-
-async def _committed(
-    sessions: Sessions,
-    tables: Tables,
-    plan: Plan,
-    name: QualifiedName,
-    made: bool,
-    write: Write,
-) -> Receipt:
-    """Write the rows in one transaction that leaves a mark, and take the mark away."""
-    mark, full, committing = secrets.token_hex(16), None, False
-    try:
-        async with sessions.lend() as connection, transaction(connection):
-            await state.end_step(connection, tables, mark, "rows")
-            if plan.mode == "truncate" and not made:
-                await connection.execute(f"DELETE FROM {qualified(name)}")
-            full = await write(connection, name)
-            committing = True
-    except ConnectionLost as error:
-        if full is None or not committing or not await _marked(sessions, tables, mark, error):
-            raise
-    await state.MysqlState(sessions, tables).discard(mark)
-    assert full is not None
-    return full
-
-
-async def _marked(sessions: Sessions, tables: Tables, mark: str, lost: ConnectionLost) -> bool:
-    """Say whether the transaction has committed, once its session is gone."""
-    with anyio.move_on_after(_LOOK_UP_S):
-        while True:
-            try:
-                async with sessions.lend() as connection:
-                    # Waits for a transaction that still holds the row.
-                    await state.claim_step(connection, tables, mark, "looked up")
-                    return await state.has_step(connection, tables, mark, "rows")
-            except FastloadError:
-                await anyio.sleep(_LOOK_AGAIN_S)
-    lost.hint = (
-        "the connection was lost during the commit, and the server does not say what became of "
-        "it: look whether the rows are there before writing again"
+async def _is_there(connection: Connection, name: QualifiedName) -> bool:
+    return bool(
+        await connection.fetchval(
+            "SELECT COUNT(*) FROM information_schema.tables "
+            "WHERE table_schema = %s AND table_name = %s",
+            (name.schema, name.name),
+        )
     )
-    return False
-
-
-async def _put_in_place(
-    sessions: Sessions, plan: Plan, table: TablePlan, name: QualifiedName
-) -> None:
-    """Give the new table its name, and drop the one that had it."""

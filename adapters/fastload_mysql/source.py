@@ -13,6 +13,7 @@ from fastload.model import Sequence as SequenceModel
 from fastload_mysql.catalog import read_catalog
 from fastload_mysql.counters import read_sequences
 from fastload_mysql.driver import Sessions
+from fastload_mysql.identity import Server
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.reading import RowsReading, open_reading
 from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
@@ -25,11 +26,11 @@ class MysqlSource:
 
     capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
 
-    def __init__(self, sessions: Sessions, identity: str, default_schema: str | None) -> None:
+    def __init__(self, sessions: Sessions, server: Server) -> None:
         self._sessions = sessions
-        self._database = default_schema
-        self.identity = identity
-        self.default_schema = default_schema or ""
+        self._database = server.database
+        self.identity = server.identity
+        self.default_schema = server.database or ""
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""

@@ -194,11 +194,15 @@ async def has_step(connection: Connection, tables: Tables, run: str, step: str) 
     return bool(await connection.fetchval(f"SELECT COUNT(*) {where}", (run, step)))
 
 
-async def end_step(connection: Connection, tables: Tables, run: str, step: str) -> None:
-    """Insert the step's receipt."""
-    await connection.execute(
+async def end_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
+    """Insert the step's receipt; False where it is there already.
+
+    Waits for another transaction that has inserted it to end.
+    """
+    made = await connection.execute(
         f"INSERT IGNORE INTO {tables.steps} VALUES (%s, %s, UTC_TIMESTAMP(6))", (run, step)
     )
+    return bool(made)
 
 
 class MysqlState:

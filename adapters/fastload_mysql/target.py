@@ -1,0 +1,200 @@
+"""A database of MySQL's family as a target: schema work, and partitions with their receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from fastload import resume
+from fastload.adapter import Reading, TargetCapabilities
+from fastload.errors import ConstraintError, TargetError
+from fastload.model import (
+    Catalog,
+    Column,
+    Finding,
+    Fit,
+    Inspection,
+    Kept,
+    Plan,
+    QualifiedName,
+    Receipt,
+    Step,
+    Steps,
+    TablePlan,
+)
+from fastload.model import Sequence as SequenceModel
+from fastload_mysql import ddl, fitting, state
+from fastload_mysql.connection import Connection
+from fastload_mysql.driver import Sessions
+from fastload_mysql.identity import Server
+from fastload_mysql.inspection import read_inspection
+from fastload_mysql.numbering import advance
+from fastload_mysql.once import Once
+from fastload_mysql.quoting import qualified
+from fastload_mysql.transaction import transaction
+from fastload_mysql.translation import translate
+from fastload_mysql.writing import write_rows
+
+
+class MysqlTarget:
+    """Writes one database."""
+
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+
+    def __init__(self, sessions: Sessions, server: Server) -> None:
+        self._sessions = sessions
+        self._server = server
+        self._tables = state.Tables(server.database or "_fastload")
+        self.identity = server.identity
+        self.default_schema = server.database or ""
+
+    def translate(self, catalog: Catalog) -> Catalog:
+        """Return the catalogue in this server's words."""
+        return translate(
+            catalog,
+            flavour=self._server.flavour,
+            version=self._server.version,
+            lower_case_table_names=self._server.folds,
+        )
+
+    async def inspect(self, catalog: Catalog) -> Inspection:
+        """Return the tables that are there already."""
+        async with self._sessions.lend() as connection:
+            return await read_inspection(connection, catalog)
+
+    def fit(self, source: Column, target: Column, dialect: str) -> Fit:
+        """Say how one column's values fit another; see the seam."""
+        return fitting.fit(source, target, dialect)
+
+    def render(
+        self,
+        catalog: Catalog,
+        *,
+        existing: Inspection,
+        mode: str,
+        indexes: bool = True,
+        foreign_keys: bool = True,
+        statistics: bool = True,
+        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
+    ) -> Steps:
+        """Return the statements around the rows; see the seam."""
+        return ddl.render(
+            catalog,
+            existing=existing,
+            mode=mode,
+            indexes=indexes,
+            foreign_keys=foreign_keys,
+            statistics=statistics,
+            rename_columns=rename_columns,
+        )
+
+    async def prepare(self, plan: Plan) -> int:
+        """Run the before-data steps, which commit by themselves, then store the plan."""
+        async with self._sessions.lend() as connection, self._tables.alone(connection):
+            await self._tables.make(connection)
+            void = await state.check_free(connection, self._tables, plan)
+            for statement in (s for step in plan.before for s in step.statements):
+                await connection.execute(statement)
+            async with transaction(connection):
+                return await state.store_plan(connection, self._tables, plan, void)
+
+    async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
+        """Run what is not done of an after-data step, then store its receipt."""
+        async with self._sessions.lend() as connection:
+            async with transaction(connection):
+                await state.fence(connection, self._tables, run, epoch)
+            if await state.has_step(connection, self._tables, run, step.id):
+                return
+            await _run(connection, step)
+            async with transaction(connection):
+                await state.fence(connection, self._tables, run, epoch)
+                await state.end_step(connection, self._tables, run, step.id)
+
+    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+        """Set the counters of columns, and sequences; see the seam."""
+        async with self._sessions.lend() as connection:
+            await advance(connection, sequences, keep_higher=keep_higher)
+
+    async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
+        """Write one partition and its receipt in one transaction; see the seam."""
+        async with self._sessions.lend() as connection, transaction(connection):
+            stored = await state.begin_receipt(connection, self._tables, receipt)
+            if stored is not None:
+                return stored
+            full = await _written(table, reading, receipt, connection, table.target.name)
+            await state.end_receipt(connection, self._tables, full)
+        return full
+
+    async def write_once(
+        self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
+    ) -> Receipt:
+        """Do a whole plan at once; see the seam."""
+        write = partial(_written, table, reading, receipt)
+        return await Once(self._sessions, self._tables, plan, table, write).run()
+
+    async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
+        """Forget the table's receipts and rows, and store its new partitions."""
+        async with self._sessions.lend() as connection, transaction(connection):
+            await state.fence(connection, self._tables, run, epoch)
+            ours = await state.forget_receipts(
+                connection, self._tables, run, table.source.name
+            )
+            if table.restartable:
+                # TRUNCATE would commit.
+                name = qualified(table.target.name)
+                count = f"SELECT COUNT(*) FROM {name} FOR UPDATE"
+                resume.check_rows(table, ours, int(await connection.fetchval(count)))
+                await connection.execute(f"DELETE FROM {name}")
+            await state.replace_table_plan(connection, self._tables, run, table)
+
+    async def barrier(self, run: str) -> Kept:
+        """Have the log written, and count what is left of the run."""
+        async with self._sessions.lend() as connection:
+            return await state.pass_barrier(connection, self._tables, run)
+
+    def state(self) -> state.MysqlState:
+        """Return the runs stored in this database."""
+        return state.MysqlState(self._sessions, self._tables)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return version, rights and settings that matter to a writer."""
+        return ()
+
+
+async def _run(connection: Connection, step: Step) -> None:
+    """Run the statements whose work is not there, then the queries that may contradict it."""
+    done = step.done or ("",) * len(step.statements)
+    for statement, query in zip(step.statements, done, strict=True):
+        if not (query and await connection.fetchval(query) == 1):
+            await connection.execute(statement)
+    for query in step.refuted_by:
+        if row := await connection.fetchrow(query):
+            raise ConstraintError(
+                f"{step.title}: a row refers to {', '.join(map(str, row))}, which is not there",
+                side="target",
+                table=str(step.table),
+                hint="mend the source's rows, or copy without foreign keys: foreign_keys=False",
+            )
+
+
+async def _written(
+    table: TablePlan,
+    reading: Reading,
+    receipt: Receipt,
+    connection: Connection,
+    into: QualifiedName,
+) -> Receipt:
+    """Write the rows and return the receipt of what both sides agree on."""
+    rows = await write_rows(connection, table, reading, into)
+    seal = await reading.seal()
+    if rows != seal.rows:
+        raise TargetError(
+            f"the source sent {seal.rows} rows and the target took {rows}",
+            side="target",
+            table=str(table.target.name),
+            partition=receipt.partition,
+            hint="the partition was rolled back; a trigger on the target may drop rows",
+        )
+    return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
