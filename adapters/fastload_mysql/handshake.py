@@ -30,6 +30,7 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
 
     def __init__(self, *, tls_demanded: bool, connect_timeout: float, **options: Any) -> None:
         super().__init__(**options)
+        self._ssl_context: ssl.SSLContext | None = options.get("ssl")
         self._tls_demanded = tls_demanded
         self._timeout_s = connect_timeout
         # One statement at a time: none can be smuggled in behind another.

@@ -1,4 +1,7 @@
-"""A server that speaks just enough of the protocol to log anybody in, and then what it is told."""
+"""A server that speaks just enough of MySQL's protocol to log anybody in, and then as it is told.
+
+For tests of what no real server says.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _AUTOCOMMIT = 2
 OK = struct.pack("<BBBHH", 0, 0, 0, _AUTOCOMMIT, 0)
 
 
-def handshake(plugin: str) -> bytes:
+def _handshake(plugin: str) -> bytes:
     return b"".join(
         (
             b"\x0a8.0.0-fake\0",
@@ -33,7 +36,6 @@ class FakeServer:
         self._plugin = plugin
         self.received: list[bytes] = []
         self.closed = asyncio.Event()
-        self._served: asyncio.Task[None] | None = None
         self.port = 0
 
     @property
@@ -42,7 +44,7 @@ class FakeServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            _send(writer, 0, handshake(self._plugin))
+            _send(writer, 0, _handshake(self._plugin))
             sequence = await self._receive(reader)
             _send(writer, sequence + 1, self._login)
             for answer in self._answers:
@@ -70,9 +72,15 @@ def _send(writer: asyncio.StreamWriter, sequence: int, payload: bytes) -> None:
 async def fake_server(
     *answers: bytes, login: bytes = OK, plugin: str = "mysql_native_password"
 ) -> AsyncIterator[FakeServer]:
+    """Serve on a port of its own; it has no TLS.
+
+    Args:
+        answers: Payload for each command after the login, in order; later ones are not answered.
+        login: What it answers to user and password.
+        plugin: The plugin that it names for the login.
+    """
     fake = FakeServer(list(answers), login, plugin)
     listening = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
     fake.port = listening.sockets[0].getsockname()[1]
     async with listening:
         yield fake
-        await fake.end()
