@@ -63,8 +63,8 @@ def column_of(line: Cursor) -> ColumnText:
     type_ = _type(line)
     found = _Found()
     while not line.done:
-        take = next((take for words, take in _ATTRIBUTES if line.accept(*words)), _assignment)
-        take(line, found)
+        known = _BY_WORD.get(line.next.text.upper(), ())
+        next((take for words, take in known if line.accept(*words)), _assignment)(line, found)
     json = found.check == f"json_valid({ident(name)})" and type_ == "longtext"
     if found.check_place is None or json:
         definition = line.rest(start)
@@ -202,3 +202,7 @@ _ATTRIBUTES: tuple[tuple[tuple[str, ...], Callable[[Cursor, _Found], None]], ...
     (("ENGINE_ATTRIBUTE",), _one),
     (("SECONDARY_ENGINE_ATTRIBUTE",), _one),
 )
+_BY_WORD = {
+    first: tuple((words, take) for words, take in _ATTRIBUTES if words[0] == first)
+    for first in {words[0] for words, _ in _ATTRIBUTES}
+}

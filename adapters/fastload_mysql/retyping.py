@@ -54,18 +54,16 @@ def _cast(type_: str, template: str | None) -> Forms:
     return Forms(**values, cast=template)
 
 
+# Word: the type that every server of the family has, and the forms of its values.
 _CHOICES: dict[str, tuple[str, Forms]] = {
-    word: (type_, _cast(type_, template))
-    for word, type_, template in (
-        ("boolean", BOOLEAN, None),
-        ("char", "longtext", "CAST({} AS CHAR)"),
-        ("signed", "bigint", "CAST({} AS SIGNED)"),
-        ("unsigned", "bigint unsigned", "CAST({} AS UNSIGNED)"),
-        ("double", "double", "({} + 0E0)"),
-        ("binary", "longblob", "CAST({} AS BINARY)"),
-        ("json", "json", None),
-        ("uuid", "uuid", None),
-    )
+    "boolean": (BOOLEAN, _cast(BOOLEAN, None)),
+    "char": ("longtext", _cast("longtext", "CAST({} AS CHAR)")),
+    "signed": ("bigint", _cast("bigint", "CAST({} AS SIGNED)")),
+    "unsigned": ("bigint unsigned", _cast("bigint unsigned", "CAST({} AS UNSIGNED)")),
+    "double": ("double", _cast("double", "({} + 0E0)")),
+    "binary": ("longblob", _cast("longblob", "CAST({} AS BINARY)")),
+    "json": ("json", _cast("json", None)),
+    "uuid": ("char(36)", _cast("uuid", None)),
 }
 
 

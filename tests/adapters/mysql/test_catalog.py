@@ -16,6 +16,7 @@ from fastload import typemap
 from fastload.adapter import Selection
 from fastload.errors import ConfigError, SourceError, TableNotFound
 from fastload.model import Catalog, IndexColumn, NotCarried, QualifiedName
+from fastload.testing.mysql_servers import MysqlServer
 
 pytestmark = pytest.mark.mysql
 
@@ -34,16 +35,16 @@ class Session:
 
     async def fetch_named(self, sql, args=()):
         self.asked += 1
-        async with self.raw.cursor(aiomysql.DictCursor) as cursor:
-            try:
-                await cursor.execute(sql, args or None)
-            except pymysql.err.OperationalError as error:
-                raise SourceError(str(error), side="source") from error
-            return list(await cursor.fetchall())
+        await self.execute(sql, args)
+        result = self.raw._result
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.rows or ()]
 
     async def execute(self, sql, args=()):
-        async with self.raw.cursor() as cursor:
-            return await cursor.execute(sql, args or None)
+        try:
+            return await self.raw.query(sql % args if args else sql)
+        except pymysql.err.OperationalError as error:
+            raise SourceError(str(error), side="source") from error
 
 
 def using(server, work, **options):
@@ -406,9 +407,8 @@ def test_what_stays_behind_is_told(catalog, server):
     assert found == wanted
 
 
-def test_mysql_has_its_own(table, is_mysql):
-    if not is_mysql:
-        return
+@pytest.mark.parametrize("server", ["mysql"], indirect=True)
+def test_mysql_has_its_own(table):
     own = table("own")
     assert own.column("a").extra["invisible"] == "yes"
     assert own.column("g").extra["srid"] == "4326"
@@ -427,9 +427,8 @@ def test_mysql_has_its_own(table, is_mysql):
     assert table("archived").extra["engine"] == "ARCHIVE"
 
 
-def test_mariadb_has_its_own(catalog, table, is_mysql):
-    if is_mysql:
-        return
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+def test_mariadb_has_its_own(catalog, table):
     own = table("own")
     arrow = {c.name: c.arrow for c in own.columns}
     assert (arrow["u"], arrow["j"]) == ("arrow.uuid", "arrow.json")
@@ -592,3 +591,26 @@ def test_the_session_is_left_as_it_was(tortured):
         return await session.fetch_named("SELECT @@character_set_results AS c, 'é😀' AS t")
 
     assert using(tortured, charsets) == [{"c": "utf8mb4", "t": "é😀"}]
+
+
+def test_servers_that_fold_names_find_tables_in_any_case(server):
+    wanted = [QualifiedName("Shop", "Orders"), QualifiedName("shop", "NONE")]
+    with MysqlServer.start(server.flavour, options={"lower_case_table_names": 1}) as folding:
+        folding.execute("CREATE DATABASE Shop; CREATE TABLE Shop.Orders (Id int PRIMARY KEY)")
+        found = using(folding, lambda s: read_tables(s, wanted))
+        whole = catalog_of(folding, default_schema="Shop")
+    assert [(t.name, t.columns[0].name) for t in found] == [(wanted[0], "Id")]
+    assert [str(t.name) for t in whole.tables] == ["shop.orders"]
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+def test_a_table_that_the_server_cannot_open_is_named(database):
+    folder = database.server.data / database.name
+    database.execute("CREATE TABLE good (i int); CREATE TABLE bad (i int) ENGINE=MyISAM")
+    (folder / "bad.MYI").unlink()
+    database.execute("FLUSH TABLES")
+    with pytest.raises(SourceError, match=r"cannot open .*bad"):
+        catalog_of(database.server, default_schema=database.name)
+    select = Selection(exclude=("bad",))
+    found = catalog_of(database.server, select, database.name)
+    assert [t.name.name for t in found.tables] == ["good"]
