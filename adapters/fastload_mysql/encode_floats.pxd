@@ -22,6 +22,7 @@ cdef enum:
     MOST_FLOAT = 32       # characters
     MOST_PLAIN = 17       # digits before the point of a number without an exponent
     LEAST_PLAIN = -5      # place of the first digit of such a number
+    FINE = 16             # two units of 2**-16 are more than what reading a double rounds
 
 cdef extern from *:
     """
@@ -66,33 +67,37 @@ cdef inline uint64_t times_power(int32_t power, uint64_t factor) noexcept nogil:
 
 
 cdef inline Number shortest(
-    uint64_t mantissa, int32_t exponent, bint is_power, uint64_t margin
+    uint64_t mantissa, int32_t exponent, bint is_power, int32_t fine
 ) noexcept nogil:
     """Return the shortest decimal that is nearer to this number than to any other.
 
     Args:
         mantissa: With the exponent, of two, the number.
         is_power: The number below is only half as far away as the one above.
-        margin: How far from the border to keep, in quarters of the last digit that counts.
+        fine: Bits behind the quarters of the last digit in which all is counted; where there are
+            any, short decimals keep two such units away from the border.
     """
     cdef Number found
     cdef int32_t power = (exponent * 1262611 - (524031 if is_power else 0)) >> 22
-    cdef int32_t shift = exponent + log2_of_power(-power) + 1
+    cdef int32_t shift = exponent + log2_of_power(-power) + 1 + fine
     cdef uint64_t outside = mantissa & 1  # even numbers own their borders
+    cdef uint64_t margin = 2 if fine else 0
     cdef uint64_t value = times_power(-power, 4 * mantissa << shift)
     cdef uint64_t lower = times_power(-power, 4 * mantissa - 2 + is_power << shift) + outside
     cdef uint64_t upper = times_power(-power, 4 * mantissa + 2 << shift) - outside
-    cdef uint64_t digits = value // 4, tens = digits // 10
+    cdef uint64_t digits = value >> fine + 2, tens = digits // 10, middle
     cdef bint below, above
     found.exponent = power
     if digits >= 10:
-        below, above = lower + margin <= 40 * tens, 40 * tens + 40 + margin <= upper
+        below = lower + margin <= 40 * tens << fine
+        above = (40 * tens + 40 << fine) + margin <= upper
         if below != above:
             found.digits, found.exponent = tens + above, power + 1
             return found
-    below, above = lower <= 4 * digits, 4 * digits + 4 <= upper
+    below, above = lower <= 4 * digits << fine, 4 * digits + 4 << fine <= upper
     if below == above:
-        above = value > 4 * digits + 2 or (value == 4 * digits + 2 and digits & 1)
+        middle = 4 * digits + 2 << fine
+        above = value > middle or (value == middle and digits & 1)
     found.digits = digits + above
     return found
 
@@ -165,7 +170,7 @@ cdef inline FaultCode put_parts(
         return put_magnitude(0, negative, out)
     if -width <= exponent <= 0 and mantissa & ((<uint64_t>1 << -exponent) - 1) == 0:
         return put_magnitude(mantissa >> -exponent, negative, out)
-    return put_number(shortest(mantissa, exponent, is_power, 2 * (width == 23)), negative, out)
+    return put_number(shortest(mantissa, exponent, is_power, FINE * (width == 23)), negative, out)
 
 
 cdef inline FaultCode put_number(Number number, bint negative, Out* out) noexcept nogil:

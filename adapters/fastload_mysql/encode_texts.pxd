@@ -187,26 +187,33 @@ cdef inline FaultCode put_big_endian(const Form* form, uint64_t value, Out* out)
     return put_escaped(digits, form.size, out)
 
 
+cdef inline FaultCode put_uuid(const Input* input, const char* uuid, Out* out) noexcept nogil:
+    """Write a uuid's bytes, or their text where the column is one."""
+    if form_of(input).size == 16:
+        return put_escaped(uuid, 16, out)
+    return put_hexadecimal(uuid, out)
+
+
 cdef inline FaultCode put_uuid_bytes(const Input* input, int64_t row, Out* out) noexcept nogil:
     cdef int64_t begin = 0, size = 0
     cdef FaultCode fault = extent(input, row, &begin, &size)
     if fault == NO_FAULT and size != 16:
         fault = NO_UUID
-    return fault if fault != NO_FAULT else put_hexadecimal(input.values + begin, out)
+    return fault if fault != NO_FAULT else put_uuid(input, input.values + begin, out)
 
 
 cdef inline FaultCode put_fixed_uuid(const Input* input, int64_t row, Out* out) noexcept nogil:
-    return put_hexadecimal(input.values + 16 * (row + input.first), out)
+    return put_uuid(input, input.values + 16 * (row + input.first), out)
 
 
 cdef inline FaultCode put_uuid_text(const Input* input, int64_t row, Out* out) noexcept nogil:
-    """Write a uuid that a text spells in any way the way servers do."""
+    """Write a uuid that a text spells in any way."""
     cdef char uuid[16]
     cdef int64_t begin = 0, size = 0
     cdef FaultCode fault = extent(input, row, &begin, &size)
     if fault == NO_FAULT and not read_uuid(input.values + begin, size, uuid):
         fault = NO_UUID
-    return fault if fault != NO_FAULT else put_hexadecimal(uuid, out)
+    return fault if fault != NO_FAULT else put_uuid(input, uuid, out)
 
 
 cdef inline FaultCode put_hexadecimal(const char* uuid, Out* out) noexcept nogil:

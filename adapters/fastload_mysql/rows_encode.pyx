@@ -339,8 +339,9 @@ cdef int set_limits(Form* field, str name, tuple numbers) except -1:
     field.strips_spaces = name == "char"
     if name == "bit":
         field.size, field.most_magnitude = (numbers[0] + 7) // 8, (1 << numbers[0]) - 1
-    elif name == "binary":
-        field.size = numbers[0]
+    elif name == "binary" or name == "uuid":
+        # MariaDB takes the bytes of a uuid as one, and no text in a binary file.
+        field.size = numbers[0] if numbers else 16
     elif name == "time" or name in _MOMENTS:
         field.fraction = numbers[0] if numbers else 0
         field.step = 10 ** (_MOST_FRACTION - field.fraction)
