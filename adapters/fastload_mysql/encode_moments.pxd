@@ -1,4 +1,5 @@
 # Days, moments, times and intervals as text.
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -109,8 +110,10 @@ cdef inline FaultCode put_time(const Input* input, int64_t row, Out* out) noexce
     return put_fraction(form_of(input), <uint32_t>(magnitude % 1000000), out)
 
 
+@cython.cdivision(True)
 cdef inline FaultCode put_interval(const Input* input, int64_t row, Out* out) noexcept nogil:
     """Write months, days and nanoseconds as ISO 8601 does, each unit with its own sign."""
+    # C's division, which rounds towards zero, gives the units of one count one sign.
     cdef const char* values = input.values + 16 * (row + input.first)
     cdef char* start = out.at
     cdef int32_t months, days

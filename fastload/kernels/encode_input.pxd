@@ -103,7 +103,7 @@ cdef inline int32_t load_magnitude(
     const Input* input, int64_t row, uint64_t* limbs, bint* negative
 ) noexcept nogil:
     """Load an integer, or a decimal's, without its sign; return how many of four limbs it takes."""
-    cdef int32_t count = input.width // 8, i
+    cdef int32_t count = input.width >> 3, i
     cdef int64_t value
     cdef uint64_t extension
     cdef bint is_small = True
