@@ -1,5 +1,4 @@
 # Days, moments, times and intervals as text.
-cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -7,11 +6,11 @@ from fastload.kernels.encode_input cimport (
     NO_FAULT, NO_ROOM, NOT_WHOLE, FaultCode, Input, Out, load_days, load_micros
 )
 from fastload_mysql.encode_fields cimport Form, form_of, has_room
-from fastload_mysql.encode_numbers cimport count_digits, store_digits
+from fastload_mysql.encode_numbers cimport put_magnitude, store_digits
 
 cdef enum:
     DAYS_BEFORE_1970 = 719468  # from 0000-03-01
-    MOST_INTERVAL = 120        # characters
+    MOST_INTERVAL = 200        # characters, and the room that numbers want
 
 
 cdef inline char* store_date(char* at, uint32_t days) noexcept nogil:
@@ -93,31 +92,30 @@ cdef inline FaultCode put_time(const Input* input, int64_t row, Out* out) noexce
     """Write hours, which may be negative or more than a day has, minutes and seconds."""
     cdef int64_t micros = 0
     cdef uint32_t seconds
-    cdef uint64_t magnitude
+    cdef uint64_t size
     cdef int32_t digits
     cdef FaultCode fault = load_micros(input, row, &micros)
     if fault != NO_FAULT:
         return fault
     if not has_room(out, 17):
         return NO_ROOM
-    magnitude = 0 - <uint64_t>micros if micros < 0 else <uint64_t>micros
-    seconds = <uint32_t>(magnitude // 1000000)
+    size = magnitude(micros)
+    seconds = <uint32_t>(size // 1000000)
     out.at[0] = c"-"
     out.at += micros < 0
     digits = 3 if seconds >= 360000 else 2
     store_digits(out.at, seconds // 3600, digits)
     out.at = store_clock(out.at + digits, seconds)
-    return put_fraction(form_of(input), <uint32_t>(magnitude % 1000000), out)
+    return put_fraction(form_of(input), <uint32_t>(size % 1000000), out)
 
 
-@cython.cdivision(True)
 cdef inline FaultCode put_interval(const Input* input, int64_t row, Out* out) noexcept nogil:
-    """Write months, days and nanoseconds as ISO 8601 does, each unit with its own sign."""
-    # C's division, which rounds towards zero, gives the units of one count one sign.
+    """Write months, days and nanoseconds as ISO 8601 does, each of the three with its own sign."""
     cdef const char* values = input.values + 16 * (row + input.first)
     cdef char* start = out.at
     cdef int32_t months, days
     cdef int64_t nanos
+    cdef uint64_t count
     if not has_room(out, MOST_INTERVAL):
         return NO_ROOM
     memcpy(&months, values, 4)
@@ -125,47 +123,41 @@ cdef inline FaultCode put_interval(const Input* input, int64_t row, Out* out) no
     memcpy(&nanos, values + 8, 8)
     out.at[0] = c"P"
     out.at += 1
-    put_unit(out, months // 12, c"Y")
-    put_unit(out, months % 12, c"M")
-    put_unit(out, days, c"D")
+    count = magnitude(months)
+    put_unit(out, count // 12, months < 0, c"Y")
+    put_unit(out, count % 12, months < 0, c"M")
+    put_unit(out, magnitude(days), days < 0, c"D")
     if nanos or out.at - start == 1:
-        out.at[0] = c"T"
-        out.at += 1
-        put_unit(out, nanos // 3600000000000LL, c"H")
-        put_unit(out, nanos // 60000000000LL % 60, c"M")
-        put_seconds(out, nanos % 60000000000LL, out.at - start == 2)
+        put_clock_units(out, magnitude(nanos), nanos < 0)
     return NO_FAULT
 
 
-cdef inline void put_unit(Out* out, int64_t value, char unit) noexcept nogil:
-    cdef uint64_t magnitude = 0 - <uint64_t>value if value < 0 else <uint64_t>value
-    cdef int32_t count
-    if value == 0:
-        return
-    count = count_digits(magnitude)
-    out.at[0] = c"-"
-    out.at += value < 0
-    store_digits(out.at, magnitude, count)
-    out.at[count] = unit
-    out.at += count + 1
+cdef inline uint64_t magnitude(int64_t value) noexcept nogil:
+    return 0 - <uint64_t>value if value < 0 else <uint64_t>value
 
 
-cdef inline void put_seconds(Out* out, int64_t nanos, bint even_zero) noexcept nogil:
+cdef inline void put_clock_units(Out* out, uint64_t nanos, bint negative) noexcept nogil:
+    out.at[0] = c"T"
+    out.at += 1
+    put_unit(out, nanos // 3600000000000ULL, negative, c"H")
+    put_unit(out, nanos // 60000000000ULL % 60, negative, c"M")
+    if nanos == 0 or nanos % 60000000000ULL:
+        put_seconds(out, nanos % 60000000000ULL, negative)
+
+
+cdef inline void put_unit(Out* out, uint64_t value, bint negative, char unit) noexcept nogil:
+    if value:
+        put_magnitude(value, negative, out)
+        out.at[0] = unit
+        out.at += 1
+
+
+cdef inline void put_seconds(Out* out, uint64_t nanos, bint negative) noexcept nogil:
     """Write less than a minute, to the last digit that is not zero."""
-    cdef uint64_t magnitude = 0 - <uint64_t>nanos if nanos < 0 else <uint64_t>nanos
-    cdef uint64_t fraction = magnitude % 1000000000
-    if nanos == 0 and not even_zero:
-        return
-    out.at[0] = c"-"
-    out.at += nanos < 0
-    store_digits(out.at, magnitude // 1000000000, 2)
-    if out.at[0] == c"0":
-        out.at[0] = out.at[1]
-        out.at -= 1
-    out.at += 2
-    if fraction:
+    put_magnitude(nanos // 1000000000, negative, out)
+    if nanos % 1000000000:
         out.at[0] = c"."
-        store_digits(out.at + 1, fraction, 9)
+        store_digits(out.at + 1, nanos % 1000000000, 9)
         out.at += 10
         while (out.at - 1)[0] == c"0":
             out.at -= 1
