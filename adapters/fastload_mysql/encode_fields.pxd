@@ -4,7 +4,7 @@
 # (MySQL Reference Manual, "LOAD DATA Statement", section "Field and Line Handling").
 #
 # Guarantees: a function that returns NO_FAULT has left room for the byte that ends its field.
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastload.kernels.encode_input cimport (
@@ -22,7 +22,7 @@ cdef struct Form:
     int32_t drop             # of decimals: digits of the value that must be zero, and are left out
     int32_t zeros            # of decimals: zeros after the value's digits
     int32_t fraction         # of moments: digits of a second's fraction
-    int64_t step             # of moments: microseconds that the last of these stands for
+    uint32_t step            # of moments: microseconds that the last of these stands for
     int32_t size             # of bit and binary: bytes
     bint is_quoted           # an item of a JSON array that is a string there
 

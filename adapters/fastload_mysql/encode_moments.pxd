@@ -6,7 +6,7 @@ from fastload.kernels.encode_input cimport (
     NO_FAULT, NO_ROOM, NOT_WHOLE, FaultCode, Input, Out, load_days, load_micros
 )
 from fastload_mysql.encode_fields cimport Form, form_of, has_room
-from fastload_mysql.encode_numbers cimport put_magnitude, store_digits
+from fastload_mysql.encode_numbers cimport put_magnitude, store_digits, store_four, store_pair
 
 cdef enum:
     DAYS_BEFORE_1970 = 719468  # from 0000-03-01
@@ -29,18 +29,18 @@ cdef inline char* store_date(char* at, uint32_t days) noexcept nogil:
     cdef uint32_t month = (5 * of_year + 2) // 153
     cdef uint32_t day = of_year - (153 * month + 2) // 5 + 1
     month = month + 3 if month < 10 else month - 9
-    store_digits(at, 400 * era + year_of_era + (month <= 2), 4)
+    store_four(at, 400 * era + year_of_era + (month <= 2))
     at[4] = at[7] = c"-"
-    store_digits(at + 5, month, 2)
-    store_digits(at + 8, day, 2)
+    store_pair(at + 5, month)
+    store_pair(at + 8, day)
     return at + 10
 
 
 cdef inline char* store_clock(char* at, uint32_t seconds) noexcept nogil:
     """Write minutes and seconds behind an hour."""
     at[0] = at[3] = c":"
-    store_digits(at + 1, seconds // 60 % 60, 2)
-    store_digits(at + 4, seconds % 60, 2)
+    store_pair(at + 1, seconds // 60 % 60)
+    store_pair(at + 4, seconds % 60)
     return at + 6
 
 
@@ -48,10 +48,12 @@ cdef inline FaultCode put_fraction(const Form* form, uint32_t micros, Out* out) 
     """Write what of a second is left, if anything is."""
     if micros == 0:
         return NO_FAULT
-    if micros % form.step:
-        return NOT_WHOLE
     out.at[0] = c"."
-    store_digits(out.at + 1, micros // form.step, form.fraction)
+    store_pair(out.at + 1, micros // 10000)
+    store_four(out.at + 3, micros % 10000)
+    # Digits that the column has no place for must be zeros.
+    if form.step != 1 and micros % form.step:
+        return NOT_WHOLE
     out.at += 1 + form.fraction
     return NO_FAULT
 
@@ -83,7 +85,7 @@ cdef inline FaultCode put_moment(const Input* input, int64_t row, Out* out) noex
     of_day = <uint32_t>(seconds - <uint64_t>86400 * days)
     out.at = store_date(out.at, days)
     out.at[0] = c" "
-    store_digits(out.at + 1, of_day // 3600, 2)
+    store_pair(out.at + 1, of_day // 3600)
     out.at = store_clock(out.at + 3, of_day)
     return put_fraction(form_of(input), <uint32_t>(micros - 1000000 * seconds), out)
 

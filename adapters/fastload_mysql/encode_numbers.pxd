@@ -1,5 +1,5 @@
 # Integers and decimals as text.
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastload.kernels.encode_input cimport (
@@ -38,16 +38,37 @@ cdef inline int32_t count_digits(uint64_t value) noexcept nogil:
     return guess + 1 - (value < POWERS_OF_TEN[guess])
 
 
+cdef inline void store_pair(char* at, uint32_t value) noexcept nogil:
+    memcpy(at, DIGIT_PAIRS + 2 * value, 2)
+
+
+cdef inline void store_four(char* at, uint32_t value) noexcept nogil:
+    cdef uint32_t high = value // 100
+    store_pair(at, high)
+    store_pair(at + 2, value - 100 * high)
+
+
 cdef inline void store_digits(char* at, uint64_t value, int32_t count) noexcept nogil:
     """Write the last digits of a number, with zeros before it where it has fewer."""
     cdef uint64_t rest
-    while count >= 2:
-        rest = value // 100
-        count -= 2
-        memcpy(at + count, DIGIT_PAIRS + 2 * (value - 100 * rest), 2)
+    cdef uint32_t part, high
+    # Eight at a time: their halves do not wait for each other.
+    while count >= 8:
+        rest = value // 100000000
+        part = <uint32_t>(value - 100000000 * rest)
+        high = part // 10000
+        count -= 8
+        store_four(at + count, high)
+        store_four(at + count + 4, part - 10000 * high)
         value = rest
+    part = <uint32_t>(value % 100000000)
+    while count >= 2:
+        high = part // 100
+        count -= 2
+        store_pair(at + count, part - 100 * high)
+        part = high
     if count:
-        at[0] = <char>(c"0" + value % 10)
+        at[0] = <char>(c"0" + part % 10)
 
 
 cdef inline FaultCode put_magnitude(uint64_t value, bint negative, Out* out) noexcept nogil:
@@ -105,7 +126,7 @@ cdef inline FaultCode put_decimal(const Input* input, int64_t row, Out* out) noe
     cdef char digits[MOST_DIGITS]
     cdef const Form* form = form_of(input)
     cdef bint negative = False
-    cdef int32_t count = load_magnitude(input, row, limbs, &negative), i
+    cdef int32_t count = load_magnitude(input, row, limbs, &negative), size, _
     cdef int32_t end = MOST_DIGITS, begin = MOST_DIGITS
     if count == 1 and limbs[0] == 0:
         return put_magnitude(0, False, out)
@@ -113,10 +134,10 @@ cdef inline FaultCode put_decimal(const Input* input, int64_t row, Out* out) noe
         begin -= DIVISOR_DIGITS
         store_digits(digits + begin, divide(limbs, count, 10000000000000000000ULL), DIVISOR_DIGITS)
         count = significant(limbs, count)
-    i = count_digits(limbs[0])
-    begin -= i
-    store_digits(digits + begin, limbs[0], i)
-    for i in range(form.drop):
+    size = count_digits(limbs[0])
+    begin -= size
+    store_digits(digits + begin, limbs[0], size)
+    for _ in range(form.drop):
         end -= 1
         if end == begin or digits[end] != c"0":
             return NOT_WHOLE

@@ -9,11 +9,11 @@ The server turns what a column cannot hold into something else, with a warning w
 the client's. So every range, length and number of digits is checked here, where the row is known.
 """
 cimport cython
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport calloc, free
 
 from fastload.kernels.encode_input cimport (
-    ITEMS, NO_FAULT, NO_MOMENT, NO_ROOM, NOT_FINITE, NOT_WHOLE, NOTHING, OTHER_LENGTH,
+    ITEMS, NO_FAULT, NO_MOMENT, NOT_FINITE, NOT_WHOLE, NOTHING, OTHER_LENGTH,
     TOO_MANY_BYTES, TOO_MANY_CHARACTERS, TOO_MANY_DIGITS, TRAILING_SPACES, VARIABLE, FaultCode,
     Input, Out
 )

@@ -11,7 +11,7 @@ from libc.stdlib cimport calloc, free
 
 from fastload.kernels.byteorder cimport store_int16
 from fastload.kernels.encode_input cimport (
-    ITEMS, NO_FAULT, NO_MOMENT, NO_ROOM, NOT_WHOLE, NOTHING, TOO_MANY_DIGITS, VARIABLE, ZERO_BYTE,
+    ITEMS, NO_FAULT, NO_ROOM, NOT_WHOLE, NOTHING, TOO_MANY_DIGITS, VARIABLE, ZERO_BYTE,
     FaultCode, Input, Out
 )
 from fastload.kernels.encoder cimport (

@@ -138,8 +138,8 @@ async def _giving_way(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 async def _encoded(
     reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
-    from fastload_postgres.copy_encode import CopyEncoder
     from fastload.arrow_input import plan
+    from fastload_postgres.copy_encode import CopyEncoder
 
     schema = reading.schema
     assert not isinstance(schema, str)

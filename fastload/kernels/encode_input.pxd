@@ -103,27 +103,34 @@ cdef inline int32_t load_magnitude(
     const Input* input, int64_t row, uint64_t* limbs, bint* negative
 ) noexcept nogil:
     """Load an integer, or a decimal's, without its sign; return how many of four limbs it takes."""
-    cdef int32_t count = input.width >> 3, i
+    cdef const char* at = input.values + input.width * (row + input.first)
     cdef int64_t value
-    cdef uint64_t extension
-    cdef bint is_small = True
-    if count < 2:
+    cdef bint is_small
+    if input.width <= 8:
         value = load_integer(input, row)
         negative[0] = value < 0 and input.is_signed
         limbs[0] = 0 - <uint64_t>value if negative[0] else <uint64_t>value
         return 1
-    memcpy(limbs, input.values + input.width * (row + input.first), input.width)
-    negative[0] = <int64_t>limbs[count - 1] < 0
-    extension = 0 - <uint64_t>(<int64_t>limbs[0] < 0)
-    for i in range(1, count):
-        is_small &= limbs[i] == extension
+    # Whether a word holds it all, its sign too.
+    if input.width == 16:
+        memcpy(limbs, at, 16)
+        negative[0] = <int64_t>limbs[1] < 0
+        is_small = limbs[1] == sign_of(limbs[0])
+    else:
+        memcpy(limbs, at, 32)
+        negative[0] = <int64_t>limbs[3] < 0
+        is_small = limbs[1] == limbs[2] == limbs[3] == sign_of(limbs[0])
     if is_small:
-        if negative[0]:
-            limbs[0] = 0 - limbs[0]
+        limbs[0] = 0 - limbs[0] if negative[0] else limbs[0]
         return 1
     if negative[0]:
-        negate(limbs, count)
-    return significant(limbs, count)
+        negate(limbs, input.width >> 3)
+    return significant(limbs, input.width >> 3)
+
+
+cdef inline uint64_t sign_of(uint64_t limb) noexcept nogil:
+    """Return the limb that would extend this one: all its bits are its sign."""
+    return 0 - (limb >> 63)
 
 
 cdef inline FaultCode load_days(const Input* input, int64_t row, int64_t* days) noexcept nogil:

@@ -81,7 +81,8 @@ cdef tuple decimal_form(bytes form):
     if not form.startswith(b"d:"):
         return None
     parts = form[2:].split(b",")
-    return int(parts[1]), int(parts[2]) // 8 if len(parts) == 3 else 16
+    bits = int(parts[2]) if len(parts) == 3 else 128
+    return (int(parts[1]), bits // 8) if bits in (32, 64, 128, 256) else None
 
 
 cdef int set_integer(Input* input, bytes form) except -1:
@@ -311,7 +312,8 @@ cdef class BatchEncoder:
             value = _shown(form, value_of(input, row, form))
         message, hint = self.told(fault, column, value)
         if message is None:
-            message = _MESSAGES[fault].format(value=value, codec=self.spelled(column, input.item != NULL))
+            codec = self.spelled(column, input.item != NULL)
+            message = _MESSAGES[fault].format(value=value, codec=codec)
         error = self.error(column, where + message, row, hint or _HINTS.get(fault))
         if fault in self.unrepresentable:
             return Unrepresentable(

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload.arrow_input import Normaliser, plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastload.arrow_input import Normaliser, plan
 from fastload.errors import EncodeError, SchemaMismatch
 from fastload.typemap import parse
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from fastload_postgres.copy_decode import CopyDecoder
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload.arrow_input import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastload.arrow_input import plan
 from fastload.errors import EncodeError, SchemaMismatch
 
 EXACT = Context(prec=400)

@@ -7,8 +7,8 @@ import struct
 import pyarrow as pa
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload.arrow_input import plan
 
+from fastload.arrow_input import plan
 from fastload.errors import EncodeError
 
 GIB = 1 << 30

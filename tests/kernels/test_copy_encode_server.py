@@ -10,6 +10,7 @@ import asyncpg
 import pyarrow as pa
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
+
 from fastload.arrow_input import plan
 
 if TYPE_CHECKING:

@@ -262,7 +262,7 @@ def test_decimals_read_back(data: st.DataObject) -> None:
     array = pa.array(values, pa.decimal256(76, scale))
     texts = encoded(array, f"decimal:{precision},{scale}").split()
     assert [Decimal(t.decode()) for t in texts] == values
-    assert all(b"-0" != t and b"E" not in t for t in texts)
+    assert all(t != b"-0" and b"E" not in t for t in texts)
 
 
 @given(st.lists(st.datetimes()))

@@ -121,9 +121,7 @@ UNREPRESENTABLE = [
 
 
 @pytest.mark.parametrize(("array", "codec", "message"), UNREPRESENTABLE)
-def test_value_without_a_form_is_unrepresentable(
-    array: pa.Array, codec: str, message: str
-) -> None:
+def test_value_without_a_form_is_unrepresentable(array: pa.Array, codec: str, message: str) -> None:
     with pytest.raises(Unrepresentable, match=message) as caught:
         encode(array, codec)
     assert (caught.value.row, caught.value.column, caught.value.column_index) == (1, "c", 0)
@@ -148,7 +146,8 @@ def test_an_item_without_a_form_becomes_null_where_that_is_asked_for() -> None:
 UNFIT = [
     (pa.string(), "long"), (pa.float64(), "long"), (pa.decimal128(5, 1), "long"),
     (pa.int64(), "double"), (pa.int64(), "text"), (pa.binary(), "text"), (pa.string(), "blob"),
-    (pa.bool_(), "year"), (pa.timestamp("us"), "timestamp"), (pa.timestamp("us", "UTC"), "datetime"),
+    (pa.bool_(), "year"), (pa.timestamp("us"), "timestamp"),
+    (pa.timestamp("us", "UTC"), "datetime"),
     (pa.timestamp("us"), "date"), (pa.date32(), "datetime"), (pa.binary(3), "binary:4"),
     (pa.binary(3), "blob:2"), (pa.binary(3), "uuid"), (pa.uuid(), "text"), (pa.json_(), "long"),
     (pa.list_(pa.int32()), "text:5"), (pa.list_(pa.binary()), "json"),

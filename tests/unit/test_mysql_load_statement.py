@@ -23,7 +23,7 @@ def test_what_no_server_takes_as_a_name_is_refused(name: str) -> None:
 
 
 def test_texts_are_quoted() -> None:
-    assert literal("it's \\ \"x\"") == "'it''s \\\\ \"x\"'"
+    assert literal('it\'s \\ "x"') == "'it''s \\\\ \"x\"'"
 
 
 def test_texts_of_other_sets_go_through_variables() -> None:

@@ -1,4 +1,4 @@
-"""What both servers make of the encoder's text, by LOAD DATA LOCAL: their own text and bytes of it."""
+"""What both servers make of the encoder's text, by LOAD DATA LOCAL: their own text of it."""
 
 from __future__ import annotations
 
