@@ -17,11 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from fastload_mysql.rows_decode import RowsDecoder
+from fastload_mysql.rows_encode import RowsEncoder
 from fastload_postgres.copy_decode import CopyDecoder
 from fastload_postgres.copy_encode import CopyEncoder
 
 from benchmarks import mysql_rows
 from fastload.kernels.decoder import BlockDecoder
+from fastload.kernels.encoder import BatchEncoder
 from fastload.typemap import parse
 
 ROWS = 100_000
@@ -89,7 +91,30 @@ MYSQL_TYPES: dict[str, tuple[str, Callable[[int], Any]]] = {
 MYSQL_NARROW = ("bigint", "int", "double", "datetime(6)", "varchar(20)")
 MYSQL_LINEITEM = ("bigint", *["int"] * 3, *["decimal(15,2)"] * 4, *["varchar(44)"] * 2,
                   *["date"] * 3, *["varchar(44)"] * 3)  # fmt: skip
+# Arrow's type and the encoder's codec for them, and for others that only the encoder measures.
+MYSQL_FORMS: dict[str, tuple[str, str, Callable[[int], Any]]] = {
+    "bigint": ("int64", "longlong", _numbers(64)),
+    "int": ("int32", "long", _numbers(32)),
+    "float": ("float", "float", lambda i: i / 7),
+    "double": ("double", "double", float),
+    "double of many digits": ("double", "double", lambda i: i / 7),
+    "decimal(15,2)": ("decimal128(15, 2)", "decimal:15,2", _cents),
+    "varchar(20)": ("string", "text:20", lambda i: _word(i)[:20]),
+    "varchar(44)": ("string", "text:44", _word),
+    "escaped text": ("string", "text", lambda i: _word(i) + "\n"),
+    "blob": ("binary", "blob", lambda i: _word(i).encode()),
+    "bit(64)": ("uint64", "bit:64", lambda i: i),
+    "date": ("date32[day]", "date", _days),
+    "datetime(6)": ("timestamp[us]", "datetime:6",
+                    lambda i: _NOON + datetime.timedelta(seconds=i, microseconds=i)),
+    "time(6)": ("duration[us]", "time:6", lambda i: datetime.timedelta(microseconds=i)),
+    "uuid": ("fixed_size_binary[16]", "uuid", lambda i: uuid.UUID(int=i * 2**64 + i).bytes),
+    "uuid_text": ("fixed_size_binary[16]", "uuid_text",
+                  lambda i: uuid.UUID(int=i * 2**64 + i).bytes),
+    "int[]": ("list<int32>", "json", lambda i: [i, None, 7]),
+}  # fmt: skip
 MYSQL_SHAPES = {"narrow": (MYSQL_NARROW, 100), "lineitem": (MYSQL_LINEITEM, 350)}
+MYSQL_ENCODED_SHAPES = {"narrow": (MYSQL_NARROW, 100), "lineitem": (MYSQL_LINEITEM, 350)}
 ROW_SHAPES = {"narrow": (NARROW, 60, 80), "lineitem": (LINEITEM, 200, 250)}
 
 
@@ -109,8 +134,25 @@ def _batch(names: tuple[str, ...]) -> pa.RecordBatch:
     return pa.record_batch({f"c{i}": made[name] for i, name in enumerate(names)})
 
 
+def _mysql_batch(names: tuple[str, ...]) -> pa.RecordBatch:
+    made = {}
+    for name in set(names):
+        arrow, _, value = MYSQL_FORMS[name]
+        made[name] = pa.array([value(i) for i in range(ROWS)], parse(arrow))
+    return pa.record_batch({f"c{i}": made[name] for i, name in enumerate(names)})
+
+
+def _mysql_encoded(names: tuple[str, ...], batch: pa.RecordBatch) -> list[bytes]:
+    codecs = [(f"c{i}", MYSQL_FORMS[name][1]) for i, name in enumerate(names)]
+    return _pieces(RowsEncoder(codecs), batch)
+
+
 def _encoded(names: tuple[str, ...], batch: pa.RecordBatch) -> list[bytes]:
-    encoder, pieces, row = _encoder(names), [], 0
+    return _pieces(_encoder(names), batch)
+
+
+def _pieces(encoder: BatchEncoder, batch: pa.RecordBatch) -> list[bytes]:
+    pieces, row = [], 0
     while row < batch.num_rows:
         piece, row = encoder.encode(batch, row, 1 << 20)
         pieces.append(piece)
@@ -188,4 +230,19 @@ def test_decode_mysql_row(benchmark: Any, shape: str) -> None:
     names, limit_ns = MYSQL_SHAPES[shape]
     pieces = mysql_rows.pieces(tuple(MYSQL_TYPES[name] for name in names), ROWS)
     assert benchmark(_mysql_decoded, names, pieces) == ROWS
+    assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns
+
+
+@pytest.mark.parametrize("name", MYSQL_FORMS)
+def test_encode_mysql_value(benchmark: Any, name: str) -> None:
+    batch = _mysql_batch((name,))
+    pieces = benchmark(_mysql_encoded, (name,), batch)
+    _tell(benchmark, ROWS, sum(map(len, pieces)))
+
+
+@pytest.mark.parametrize("shape", MYSQL_ENCODED_SHAPES)
+def test_encode_mysql_row(benchmark: Any, shape: str) -> None:
+    names, limit_ns = MYSQL_ENCODED_SHAPES[shape]
+    batch = _mysql_batch(names)
+    pieces = benchmark(_mysql_encoded, names, batch)
     assert _tell(benchmark, ROWS, sum(map(len, pieces))) <= limit_ns

@@ -3,13 +3,14 @@
 # The wire form is described in copy_numeric.pxd. Groups of zeros at either end are left out, as
 # the server does, so that equal values have equal bytes.
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memcpy, memmove
+from libc.string cimport memmove
 
 from fastload.kernels.byteorder cimport load_int16, store_int16, store_int32
-from fastload.kernels.wide_integer cimport divide, negate, significant
-from fastload_postgres.encode_fields cimport (
-    NO_FAULT, NO_NUMBER, NO_ROOM, TOO_MANY_DIGITS, FaultCode, Input, Out, extent, load_integer
+from fastload.kernels.encode_input cimport (
+    NO_FAULT, NO_NUMBER, NO_ROOM, TOO_MANY_DIGITS, FaultCode, Input, Out, extent, load_magnitude
 )
+from fastload.kernels.wide_integer cimport divide, significant
+from fastload_postgres.encode_fields cimport Form, form_of
 
 cdef enum:
     MOST_GROUPS = 32          # of 256 bits, in whole steps of sixteen digits
@@ -53,21 +54,21 @@ cdef inline FaultCode put_groups(
 
 
 cdef inline FaultCode put_small(
-    const Input* input, uint64_t value, bint negative, Out* out
+    const Form* form, uint64_t value, bint negative, Out* out
 ) noexcept nogil:
     """Write a magnitude of one word."""
     cdef int32_t groups[8]
     cdef int32_t at = 8
     # The last group may stand for fewer than four digits. Constant divisors are multiplications.
-    if input.used == 2:
+    if form.used == 2:
         at -= 1
         groups[at] = <int32_t>(value % 100) * 100
         value //= 100
-    elif input.used == 1:
+    elif form.used == 1:
         at -= 1
         groups[at] = <int32_t>(value % 10) * 1000
         value //= 10
-    elif input.used == 3:
+    elif form.used == 3:
         at -= 1
         groups[at] = <int32_t>(value % 1000) * 10
         value //= 1000
@@ -75,46 +76,28 @@ cdef inline FaultCode put_small(
         at -= 1
         groups[at] = <int32_t>(value % 10000)
         value //= 10000
-    return put_groups(out, &groups[at], 8 - at, input.place, negative, input.scale)
+    return put_groups(out, &groups[at], 8 - at, form.place, negative, form.scale)
 
 
-cdef inline FaultCode put_integer_as_numeric(
-    const Input* input, int64_t row, Out* out
-) noexcept nogil:
-    cdef int64_t value = load_integer(input, row)
-    cdef bint negative = value < 0 and input.is_signed
-    return put_small(input, 0 - <uint64_t>value if negative else <uint64_t>value, negative, out)
-
-
-cdef inline FaultCode put_decimal(const Input* input, int64_t row, Out* out) noexcept nogil:
-    """Write a decimal of 32 to 256 bits."""
+cdef inline FaultCode put_number(const Input* input, int64_t row, Out* out) noexcept nogil:
+    """Write an integer, or a decimal of 32 to 256 bits."""
     cdef uint64_t limbs[4]
-    cdef int32_t count = input.width // 8, i
-    cdef uint64_t extension
-    cdef bint negative, is_small = True
-    if count < 2:
-        return put_integer_as_numeric(input, row, out)
-    memcpy(limbs, input.values + input.width * (row + input.first), input.width)
-    negative = <int64_t>limbs[count - 1] < 0
-    extension = 0 - <uint64_t>(<int64_t>limbs[0] < 0)
-    for i in range(1, count):
-        is_small &= limbs[i] == extension
-    if is_small:
-        return put_small(input, 0 - limbs[0] if negative else limbs[0], negative, out)
-    return put_wide(input, limbs, count, negative, out)
+    cdef bint negative = False
+    cdef int32_t count = load_magnitude(input, row, limbs, &negative)
+    if count == 1:
+        return put_small(form_of(input), limbs[0], negative, out)
+    return put_wide(form_of(input), limbs, count, negative, out)
 
 
 cdef inline FaultCode put_wide(
-    const Input* input, uint64_t* limbs, int32_t count, bint negative, Out* out
+    const Form* form, uint64_t* limbs, int32_t count, bint negative, Out* out
 ) noexcept nogil:
     cdef int32_t groups[MOST_GROUPS]
     cdef int32_t at = MOST_GROUPS, _
     cdef uint64_t rest
-    if negative:
-        negate(limbs, count)
-    if input.used < 4:
+    if form.used < 4:
         at -= 1
-        rest = 10 if input.used == 1 else 100 if input.used == 2 else 1000
+        rest = 10 if form.used == 1 else 100 if form.used == 2 else 1000
         groups[at] = <int32_t>(divide(limbs, count, rest) * (10000 // rest))
     count = significant(limbs, count)
     while count:
@@ -124,7 +107,7 @@ cdef inline FaultCode put_wide(
             groups[at] = <int32_t>(rest % 10000)
             rest //= 10000
         count = significant(limbs, count)
-    return put_groups(out, &groups[at], MOST_GROUPS - at, input.place, negative, input.scale)
+    return put_groups(out, &groups[at], MOST_GROUPS - at, form.place, negative, form.scale)
 
 
 cdef inline bint is_space(char byte) noexcept nogil:

@@ -138,14 +138,14 @@ async def _giving_way(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 async def _encoded(
     reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
+    from fastload.arrow_input import plan
     from fastload_postgres.copy_encode import CopyEncoder
-    from fastload_postgres.normalise import plan
 
     schema = reading.schema
     assert not isinstance(schema, str)
     encoder = CopyEncoder(codecs)
     # A batch without columns has rows that no rebuilt batch would keep.
-    canonical = plan(schema, codecs) if codecs else None
+    canonical = plan(schema, codecs, encoder.check) if codecs else None
     limits = limits_of(table)
     yield encoder.header()
     async for batch in reading:

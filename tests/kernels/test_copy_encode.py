@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from fastload_postgres.copy_decode import CopyDecoder
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload_postgres.normalise import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastload.arrow_input import plan
 from fastload.errors import EncodeError, SchemaMismatch
 
 EXACT = Context(prec=400)
@@ -24,7 +24,9 @@ def fields(array: pa.Array, codec: str) -> list[bytes | None]:
     """Return the fields that one column makes."""
     batch = pa.record_batch({"c": array})
     columns = [("c", codec)]
-    data, row = CopyEncoder(columns).encode(plan(batch.schema, columns)(batch), 0, 1 << 24)
+    encoder = CopyEncoder(columns)
+    made = plan(batch.schema, columns, encoder.check)(batch)
+    data, row = encoder.encode(made, 0, 1 << 24)
     assert row == len(array)
     found: list[bytes | None] = []
     at = 0

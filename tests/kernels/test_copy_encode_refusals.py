@@ -7,8 +7,8 @@ import struct
 import pyarrow as pa
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload_postgres.normalise import plan
 
+from fastload.arrow_input import plan
 from fastload.errors import EncodeError
 
 GIB = 1 << 30
@@ -18,7 +18,7 @@ def refusal(array: pa.Array, codec: str) -> EncodeError:
     """Return the error that writing a column as the second of two ends with."""
     batch = pa.record_batch({"a": pa.nulls(len(array)), "c": array})
     columns = [("a", "text"), ("c", codec)]
-    made = plan(batch.schema, columns)(batch)
+    made = plan(batch.schema, columns, CopyEncoder(columns).check)(batch)
     with pytest.raises(EncodeError) as caught:
         CopyEncoder(columns).encode(made, 0, 1 << 24)
     assert (caught.value.column, caught.value.column_index) == ("c", 1)
@@ -170,8 +170,9 @@ def dictionary_beyond_its_values() -> pa.RecordBatch:
     "batch", [damaged(pa.string(), [0, 9], b"abc"), dictionary_beyond_its_values()]
 )
 def test_damaged_arrays_do_not_pass_the_normaliser(batch: pa.RecordBatch) -> None:
+    columns = [("c", "text")]
     with pytest.raises(EncodeError, match="the Arrow data cannot be read"):
-        plan(batch.schema, [("c", "text")])(batch)
+        plan(batch.schema, columns, CopyEncoder(columns).check)(batch)
 
 
 @pytest.mark.parametrize("codec", ["bytea", "raw"])

@@ -10,7 +10,8 @@ import asyncpg
 import pyarrow as pa
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload_postgres.normalise import plan
+
+from fastload.arrow_input import plan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +42,7 @@ async def written(
         await connection.execute(SETUP)
         types = ", ".join(f"{name} {type_}" for name, (type_, _) in columns.items())
         await connection.execute(f"CREATE TABLE t (n serial, {types})")
-        made = plan(batch.schema, codecs)(batch)
+        made = plan(batch.schema, codecs, CopyEncoder(codecs).check)(batch)
         status = await connection.copy_to_table(
             "t", columns=list(columns), source=stream(CopyEncoder(codecs), made), format="binary"
         )

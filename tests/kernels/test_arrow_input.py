@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from fastload_postgres.copy_encode import CopyEncoder
-from fastload_postgres.normalise import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastload.arrow_input import Normaliser, plan
 from fastload.errors import EncodeError, SchemaMismatch
 from fastload.typemap import parse
 
@@ -19,10 +19,14 @@ TEXTS = ["a", None, "", "longer than a view holds inline", "a"]
 NUMBERS = [[1, None], None, [], [3], [4, 5, 6]]
 
 
+def planned(schema: pa.Schema, columns: list[tuple[str, str]]) -> Normaliser:
+    return plan(schema, columns, CopyEncoder(columns).check)
+
+
 def encoded(array: pa.Array, codec: str) -> bytes:
     batch = pa.record_batch({"c": array})
     columns = [("c", codec)]
-    data, row = CopyEncoder(columns).encode(plan(batch.schema, columns)(batch), 0, 1 << 24)
+    data, row = CopyEncoder(columns).encode(planned(batch.schema, columns)(batch), 0, 1 << 24)
     assert row == len(array)
     return data
 
@@ -108,7 +112,7 @@ def test_lists_of_texts_in_other_layouts_are_lists_of_texts() -> None:
 def test_chunks_of_a_table_make_the_bytes_of_one() -> None:
     table = pa.table({"c": pa.chunked_array([["a", None], [], ["b"]])})
     columns = [("c", "text")]
-    canonical, encoder = plan(table.schema, columns), CopyEncoder(columns)
+    canonical, encoder = planned(table.schema, columns), CopyEncoder(columns)
     parts = [encoder.encode(canonical(b))[0] for b in table.to_batches()]
     assert b"".join(parts) == encoded(pa.array(["a", None, "b"]), "text")
 
@@ -184,7 +188,7 @@ WRONG = [
 def test_wrong_pairing_is_refused_before_any_row(type_: pa.DataType, codec: str) -> None:
     schema = pa.schema({"a": pa.int32(), "c": type_})
     with pytest.raises(EncodeError) as caught:
-        plan(schema, [("a", "int4"), ("c", codec)])
+        planned(schema, [("a", "int4"), ("c", codec)])
     error = caught.value
     assert (error.column, error.column_index, error.row) == ("c", 1, -1)
     assert error.message == f"Arrow's {type_} is not written into {codec.split(':')[0]}"
@@ -202,7 +206,7 @@ def test_time_zones_are_neither_made_up_nor_dropped(
     type_: pa.DataType, codec: str, hint: str
 ) -> None:
     with pytest.raises(EncodeError) as caught:
-        plan(pa.schema({"c": type_}), [("c", codec)])
+        planned(pa.schema({"c": type_}), [("c", codec)])
     assert caught.value.hint
     assert caught.value.hint.startswith(hint)
 
@@ -210,7 +214,7 @@ def test_time_zones_are_neither_made_up_nor_dropped(
 def test_columns_are_matched_by_name() -> None:
     batch = pa.record_batch({"b": ["x"], "a": [1]})
     columns = [("a", "int8"), ("b", "text")]
-    made = plan(batch.schema, columns)(batch)
+    made = planned(batch.schema, columns)(batch)
     assert made.schema.names == ["a", "b"]
     assert made.to_pydict() == {"a": [1], "b": ["x"]}
 
@@ -218,14 +222,14 @@ def test_columns_are_matched_by_name() -> None:
 def test_all_columns_that_do_not_match_are_listed() -> None:
     schema = pa.schema([("a", pa.int8()), ("x", pa.int8()), ("y", pa.int8()), ("y", pa.int8())])
     with pytest.raises(SchemaMismatch) as caught:
-        plan(schema, [("a", "int4"), ("b", "int4"), ("c", "int4")])
+        planned(schema, [("a", "int4"), ("b", "int4"), ("c", "int4")])
     assert caught.value.message == (
         "the columns do not match (missing: b, c; not in the target: x, y, y; more than once: y)"
     )
 
 
 def test_batch_of_another_schema_is_refused() -> None:
-    normaliser = plan(pa.schema({"a": pa.int32()}), [("a", "int4")])
+    normaliser = planned(pa.schema({"a": pa.int32()}), [("a", "int4")])
     with pytest.raises(SchemaMismatch, match="another schema"):
         normaliser(pa.record_batch({"a": pa.array([1], pa.int64())}))
 
@@ -233,5 +237,5 @@ def test_batch_of_another_schema_is_refused() -> None:
 def test_plain_columns_are_not_copied() -> None:
     array = pa.array([Decimal("1.5")], pa.decimal128(5, 1))
     batch = pa.record_batch({"d": array})
-    made = plan(batch.schema, [("d", "numeric")])(batch)
+    made = planned(batch.schema, [("d", "numeric")])(batch)
     assert made.column(0).buffers()[1].address == array.buffers()[1].address

@@ -1,6 +1,6 @@
-"""Any Arrow a user brings, into the forms that the encoder takes.
+"""Any Arrow a user brings, into the forms that encoders take.
 
-The encoder itself takes every width of integer, every unit of time, decimals of every width and
+An encoder itself takes every width of integer, every unit of time, decimals of every width and
 large types. What is left has no flat layout (dictionaries, runs, views, list views) or another
 number format (float16): Arrow's own casts bring it, per batch, without a loss.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from fastload.errors import EncodeError, SchemaMismatch
-from fastload_postgres.copy_encode import CopyEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +20,15 @@ if TYPE_CHECKING:
     Convert: TypeAlias = Callable[[pa.Array], pa.Array]
 
 # Extension type -> codecs that take it; others go by what they are stored as.
-_EXTENSIONS = {"arrow.uuid": ("uuid",), "arrow.json": ("json", "jsonb", "text")}
+_EXTENSIONS = {
+    "arrow.uuid": ("uuid", "uuid_text", "binary"),
+    "arrow.json": ("json", "jsonb", "text", "text_bytes"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Flat:
-    """A type that the encoder takes, and how to come to it; None where arrays are so already."""
+    """A type that encoders take, and how to come to it; None where arrays are so already."""
 
     type: pa.DataType
     convert: Convert | None = None
@@ -34,7 +36,7 @@ class _Flat:
 
 @dataclass(frozen=True, slots=True)
 class Normaliser:
-    """Brings batches of one schema into the encoder's columns, in their order.
+    """Brings batches of one schema into an encoder's columns, in their order.
 
     Attributes:
         schema: Of the batches that come in.
@@ -64,8 +66,15 @@ class Normaliser:
         return pa.RecordBatch.from_arrays(arrays, names=list(self.names))
 
 
-def plan(schema: pa.Schema, columns: Sequence[tuple[str, str]]) -> Normaliser:
-    """Return what brings batches of this schema into these columns, given by name and codec.
+def plan(
+    schema: pa.Schema, columns: Sequence[tuple[str, str]], check: Callable[[pa.Schema], None]
+) -> Normaliser:
+    """Return what brings batches of this schema into these columns.
+
+    Args:
+        schema: Of the batches that come in.
+        columns: Name and codec of each column that goes out.
+        check: The encoder's own, which refuses what it does not write.
 
     Raises:
         SchemaMismatch: Columns are missing, or there are others.
@@ -78,11 +87,12 @@ def plan(schema: pa.Schema, columns: Sequence[tuple[str, str]]) -> Normaliser:
     flat = []
     for index, (name, codec) in enumerate(columns):
         given = schema.field(name).type
-        if codec not in _EXTENSIONS.get(getattr(given, "extension_name", ""), (codec,)):
+        word = codec.split(":")[0]
+        if word not in _EXTENSIONS.get(getattr(given, "extension_name", ""), (word,)):
             raise _unfit(given, codec, name, index)
         flat.append(_flat(given))
     try:
-        CopyEncoder(columns).check(pa.schema(zip(names, (f.type for f in flat), strict=True)))
+        check(pa.schema(zip(names, (f.type for f in flat), strict=True)))
     except EncodeError as error:
         name, codec = columns[error.column_index]
         raise _unfit(schema.field(name).type, codec, name, error.column_index) from None
@@ -107,10 +117,10 @@ def _unfit(type_: pa.DataType, codec: str, name: str, index: int) -> EncodeError
 
     target = codec.split(":")[0].replace("numeric_text", "numeric")
     hint = f"cast the column first, or name another type for it: types={{'{name}': ...}}"
-    if pa.types.is_timestamp(type_) and codec == "timestamptz":
+    if pa.types.is_timestamp(type_) and target.startswith(("timestamp", "datetime")):
         hint = "the values say no time zone: cast the column to timestamp('us', tz='UTC') first"
-    elif pa.types.is_timestamp(type_) and codec == "timestamp":
-        hint = "the values are instants: cast the column to the local time that is meant first"
+        if type_.tz is not None:
+            hint = "the values are instants: cast the column to the local time that is meant first"
     return EncodeError(
         f"Arrow's {type_} is not written into {target}",
         side="target",

@@ -1,0 +1,10 @@
+from collections.abc import Collection, Sequence
+from typing import final
+
+from fastload.kernels.encoder import BatchEncoder
+
+@final
+class RowsEncoder(BatchEncoder):
+    def __new__(
+        cls, columns: Sequence[tuple[str, str]], nulls_instead: Collection[str] = ()
+    ) -> RowsEncoder: ...
