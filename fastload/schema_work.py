@@ -110,10 +110,10 @@ def has_foreign_key(present: Table | None, key: ForeignKey) -> bool:
     )
 
 
-def several(group: Sequence[TableWork]) -> str:
+def several(names: Sequence[QualifiedName]) -> str:
     """Return the first table's name and how many more there are, for people."""
-    rest = len(group) - 1
-    return f"{group[0].name}" + (f" and {rest} more" if rest else "")
+    rest = len(names) - 1
+    return f"{names[0]}" + (f" and {rest} more" if rest else "")
 
 
 def renames(table: Table, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fastload.model import Check, Column, ForeignKey, Index, Key, QualifiedName, Table
+from fastload.model import Check, Column, ForeignKey, Index, IndexColumn, Key, QualifiedName, Table
+from fastload_mysql.expressing import unbracketed
 from fastload_mysql.quoting import ident, idents, literal, qualified
 
 _NUMBERED = re.compile(r".+(_(?:chk|ibfk)_\d+)", re.DOTALL)
@@ -45,6 +46,17 @@ def _index(found: Index) -> str:
     unique = "UNIQUE " if found.unique else ""
     comment = _comment(found.comment)
     return f"{kind}{unique}KEY {ident(found.name)} {found.definition}{comment}"
+
+
+def definition(columns: tuple[IndexColumn, ...]) -> str:
+    """Return an index's columns, in brackets."""
+    return f"({', '.join(map(_part, columns))})"
+
+
+def _part(column: IndexColumn) -> str:
+    what = f"({unbracketed(column.expression or '')})" if column.name is None else None
+    prefix = f"({column.prefix})" if column.prefix is not None else ""
+    return (what or ident(column.name or "")) + prefix + (" DESC" if column.descending else "")
 
 
 def _comment(text: str | None) -> str:
@@ -90,7 +102,7 @@ def column(column: Column) -> str:
         charset = column.extra.get("charset", column.collation.split("_")[0])
         parts.append(f"CHARACTER SET {charset} COLLATE {column.collation}")
     if column.generated is not None:
-        kind = column.extra.get("stored", "STORED")
+        kind = column.extra.get("generated", "stored").upper()
         parts.append(f"GENERATED ALWAYS AS ({column.generated}) {kind}")
     else:
         parts += _value(column)

@@ -124,6 +124,7 @@ def _making_table(table: Table) -> Step:
     lines = [column(c) for c in table.columns]
     lines += [key_or_index(k) for k in with_table(table)]
     lines += [check(c, table) for c in table.checks]
+    lines += filter(None, table.extra.get("periods", "").split("\n"))
     options = " ".join(filter(None, (table.extra.get("options"), table.extra.get("partitioning"))))
     body = ",\n  ".join(lines)
     create_table = f"CREATE TABLE IF NOT EXISTS {qualified(table.name)} (\n  {body}\n) {options}"

@@ -1,4 +1,4 @@
-"""Schema work after the rows, as a graph: indexes, statistics, foreign keys, names.
+"""Schema work after the rows, as a graph: indexes, statistics, names, foreign keys.
 
 A table's indexes are built by one ALTER: it reads the rows once, and a server takes one such
 statement on a table at a time anyway. DDL commits by itself, so each statement that would fail
@@ -11,16 +11,23 @@ counterpart: rows that are written from the declaration on are checked by whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
 from fastload.schema_work import Renames, TableWork, free_name, of_catalog, several
-from fastload_mysql.clauses import constraint_name, foreign_key, key_or_index, with_table
+from fastload_mysql.clauses import (
+    constraint_name,
+    definition,
+    foreign_key,
+    key_or_index,
+    with_table,
+)
 from fastload_mysql.naming import LONGEST
 from fastload_mysql.quoting import ident, literal, qualified
+from fastload_mysql.renaming import rename
 
 _GROUP = 40  # small tables per step, which has one receipt
 _ANALYSED_ROWS = 50  # fewer stand on one page
@@ -55,11 +62,12 @@ def after_steps(
     )
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
+    made = {w.name for w in work if w.is_new}
     present = {e.table.name: e.table for e in existing.tables} if mode != "replace" else {}
     steps = [*_large(work, present), *_small(work, present)]
     steps += (_analyse(t, ()) for t in kept if statistics)
-    steps += _referring(work, steps)
-    steps += _renaming(work, rename_columns, [s.id for s in steps])
+    steps += _renaming(work, rename_columns, steps)
+    steps += _referring([_renamed(w, rename_columns, made) for w in work], steps)
     return tuple(steps)
 
 
@@ -97,7 +105,7 @@ def _small(work: Sequence[TableWork], present: _Present) -> Iterator[Step]:
         if statements:
             yield Step(
                 id=f"small:{qualified(group[0].name)}",
-                title=f"indexes and keys of {several(group)}",
+                title=f"indexes and keys of {several([w.name for w in group])}",
                 statements=tuple(s for s, _ in statements),
                 weight=sum(w.table.bytes for w in group),
                 done=tuple(d for _, d in statements),
@@ -146,9 +154,14 @@ def _with_free_names(wanted: Sequence[Key | Index], present: Table | None) -> It
     for found in wanted:
         name = free_name(found.name, taken, LONGEST)
         taken.add(name.lower())
-        if name != found.name:
-            found = msgspec.structs.replace(found, name=name)
-        yield found
+        yield found if name == found.name else _named(found, name)
+
+
+def _named(found: Key | Index, name: str) -> Key | Index:
+    """Return it under another name, in words of its own."""
+    if isinstance(found, Key):
+        return msgspec.structs.replace(found, name=name, extra={})
+    return msgspec.structs.replace(found, name=name, definition=definition(found.columns))
 
 
 def _has_indexes(table: QualifiedName, wanted: Sequence[Key | Index]) -> str:
@@ -164,7 +177,7 @@ def _is_primary(found: Key | Index) -> bool:
     return isinstance(found, Key) and found.primary
 
 
-def _referring(work: Sequence[TableWork], steps: Sequence[Step]) -> Iterator[Step]:
+def _referring(work: Sequence[_Referring], steps: Sequence[Step]) -> Iterator[Step]:
     """Declare foreign keys one group after the other, and check the rows side by side.
 
     A declaration takes no time but locks both tables, so it waits for what is built on either.
@@ -181,22 +194,22 @@ def _referring(work: Sequence[TableWork], steps: Sequence[Step]) -> Iterator[Ste
         yield from (_checking(w, last) for w in group)
 
 
-def _declaring(group: Sequence[TableWork], needs: tuple[str, ...]) -> Step:
+def _declaring(group: Sequence[_Referring], needs: tuple[str, ...]) -> Step:
     return Step(
         id=f"foreign keys:{qualified(group[0].name)}",
-        title=f"declare foreign keys of {several(group)}",
+        title=f"declare foreign keys of {several([w.name for w in group])}",
         statements=(_UNCHECKED, *map(_declare, group), _CHECKED),
         needs=needs,
         done=("", *map(_has_foreign_keys, group), ""),
     )
 
 
-def _declare(w: TableWork) -> str:
+def _declare(w: _Referring) -> str:
     clauses = ", ".join(f"ADD {foreign_key(f, w.name)}" for f in w.foreign_keys)
     return f"ALTER TABLE {qualified(w.name)} {clauses}"
 
 
-def _has_foreign_keys(w: TableWork) -> str:
+def _has_foreign_keys(w: _Referring) -> str:
     names = ", ".join(literal(constraint_name(f, w.name)) for f in w.foreign_keys)
     return (
         f"SELECT count(*) = {len(w.foreign_keys)} FROM information_schema.TABLE_CONSTRAINTS "
@@ -205,7 +218,7 @@ def _has_foreign_keys(w: TableWork) -> str:
     )
 
 
-def _checking(w: TableWork, needs: tuple[str, ...]) -> Step:
+def _checking(w: _Referring, needs: tuple[str, ...]) -> Step:
     return Step(
         id=f"validate:{qualified(w.name)}",
         title=f"check foreign keys of {w.name}",
@@ -229,21 +242,48 @@ def _orphan(table: QualifiedName, key: ForeignKey) -> str:
     )
 
 
-def _renaming(work: Sequence[TableWork], renames: Renames, needs: list[str]) -> Iterator[Step]:
+def _renaming(work: Sequence[TableWork], renames: Renames, steps: Sequence[Step]) -> Iterator[Step]:
+    """Rename columns before foreign keys are over them: servers refuse some changes then."""
     for w in work:
         names = {c.name for c in w.table.columns}
         new = {o: n for o, n in renames.get(w.name, {}).items() if o != n and o in names}
         if w.is_new and new:
-            # All at once, so that names may pass from one column to another.
-            clauses = ", ".join(f"RENAME COLUMN {ident(o)} TO {ident(n)}" for o, n in new.items())
+            made = msgspec.structs.replace(w.table, indexes=tuple(w.indexes))
             yield Step(
                 id=f"rename:{qualified(w.name)}",
                 title=f"column names of {w.name}",
-                statements=(f"ALTER TABLE {qualified(w.name)} {clauses}",),
-                needs=tuple(needs),
+                statements=(rename(made, new),),
+                needs=tuple(s.id for s in steps if s.table == w.name or s.id.startswith("small:")),
                 table=w.name,
                 done=(_has_columns(w.table, new),),
             )
+
+
+class _Referring(NamedTuple):
+    """A table with its foreign keys, under the last names of all columns."""
+
+    table: Table
+    foreign_keys: list[ForeignKey]
+
+    @property
+    def name(self) -> QualifiedName:
+        return self.table.name
+
+
+def _renamed(w: TableWork, renames: Renames, made: Collection[QualifiedName]) -> _Referring:
+    def named(table: QualifiedName, columns: Sequence[str]) -> tuple[str, ...]:
+        new = renames.get(table, {}) if table in made else {}
+        return tuple(new.get(c, c) for c in columns)
+
+    keys = [
+        msgspec.structs.replace(
+            f,
+            columns=named(w.name, f.columns),
+            referenced_columns=named(f.references, f.referenced_columns),
+        )
+        for f in w.foreign_keys
+    ]
+    return _Referring(w.table, keys)
 
 
 def _has_columns(table: Table, new: dict[str, str]) -> str:

@@ -19,12 +19,17 @@ _MOST_LABELS = 65_535
 _LONGEST_LABEL = 255
 _MOST_DIGITS = 65
 _MOST_FRACTION_DIGITS = 30
-_INTERVAL_CHARACTERS = 64
+_INTERVAL_CHARACTERS = 120  # as ISO 8601 writes the longest
 _NOT_ITS_TEXT = (
     "json keeps documents and not their text: spacing, order of members, repeated members and "
     "digits beyond a double's go; types={...: 'text'} keeps them"
 )
 
+# Items of lists that JSON has a form for.
+_ITEM = (
+    r"bool|u?int\d+|halffloat|float|double|decimal\d+\(.+\)|string|large_string|"
+    r"(date|time|timestamp|duration)\d*\[.+\]"
+)
 # Arrow spelling -> MySQL type and the encoder's word.
 _PLAIN: tuple[tuple[str, str, str], ...] = (
     (r"bool", "tinyint(1)", "bool1"),
@@ -42,10 +47,14 @@ _PLAIN: tuple[tuple[str, str, str], ...] = (
     (r"time32\[s\]", "time", "time:0"),
     (r"time32\[ms\]", "time(3)", "time:3"),
     (r"time64\[(us|ns)\]|duration\[.+\]", "time(6)", "time:6"),
-    (r"timestamp\[s(, tz=.+)?\]", "datetime", "datetime:0"),
-    (r"timestamp\[ms(, tz=.+)?\]", "datetime(3)", "datetime:3"),
-    (r"timestamp\[(us|ns)(, tz=.+)?\]", "datetime(6)", "datetime:6"),
-    (r"arrow\.json|(large_list|list|list_view|fixed_size_list)<.+>(\[\d+\])?", "json", "json"),
+    (r"timestamp\[s\]", "datetime", "datetime:0"),
+    (r"timestamp\[ms\]", "datetime(3)", "datetime:3"),
+    (r"timestamp\[(us|ns)\]", "datetime(6)", "datetime:6"),
+    (r"timestamp\[s, tz=.+\]", "datetime", "datetime_utc:0"),
+    (r"timestamp\[ms, tz=.+\]", "datetime(3)", "datetime_utc:3"),
+    (r"timestamp\[(us|ns), tz=.+\]", "datetime(6)", "datetime_utc:6"),
+    (r"arrow\.json", "json", "json"),
+    (rf"(large_list|list|list_view|fixed_size_list)<(\w+: )?({_ITEM})>(\[\d+\])?", "json", "json"),
 )
 _DECIMAL = re.compile(r"decimal\d+\((\d+), ?(-?\d+)\)")
 _TEXT_NUMBER = re.compile(r"opaque\[(numeric|decimal), [^,]+, string\]")
@@ -53,7 +62,6 @@ _DICTIONARY = re.compile(r"dictionary<values=(.+), indices=\w+, ordered=\d>")
 _TEXT = re.compile(r"string|large_string|string_view|utf8|null|opaque\[.+, string\]", re.DOTALL)
 _BYTES = re.compile(r"binary|large_binary|binary_view|opaque\[.+, binary\]", re.DOTALL)
 _FIXED_BYTES = re.compile(r"fixed_size_binary\[(\d+)\]")
-_MODIFIER = re.compile(r"\((\d+)(?:,\s*(-?\d+))?\)")
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +99,7 @@ def declare(
     if match := _DECIMAL.fullmatch(arrow):
         return _decimal(column, int(match[1]), int(match[2]), table)
     if _TEXT_NUMBER.fullmatch(arrow):
-        return _text_number(column, table)
+        raise _no_decimal(column, "takes numbers of any length", table)
     if column.labels:
         return _enum(column, server, longest)
     if arrow == "arrow.uuid":
@@ -141,16 +149,10 @@ def _decimal(column: Column, precision: int, scale: int, table: str) -> Declared
     return Declared(type=f"decimal({digits},{fraction})", encode=f"decimal:{digits},{fraction}")
 
 
-def _text_number(column: Column, table: str) -> Declared:
-    if match := _MODIFIER.search(column.type):
-        return _decimal(column, int(match[1]), int(match[2] or 0), table)
-    raise _no_decimal(column, "has any number of digits", table)
-
-
 def _no_decimal(column: Column, what: str, table: str) -> UnsupportedType:
     return UnsupportedType(
-        f"{column.type} {what}, and decimal holds {_MOST_DIGITS}, {_MOST_FRACTION_DIGITS} of them "
-        "a fraction",
+        f"{column.type} {what}, and decimal has up to {_MOST_DIGITS} digits, "
+        f"{_MOST_FRACTION_DIGITS} of them a fraction",
         side="target",
         table=table or None,
         column=column.name,
@@ -184,7 +186,9 @@ def _uuid(server: Server) -> Declared:
     """
     if server.has_uuid:
         return Declared(type="uuid", encode="uuid")
-    return Declared(type="char(36)", encode="uuid", charset="ascii", collation="ascii_general_ci")
+    return Declared(
+        type="char(36)", encode="uuid_text", charset="ascii", collation="ascii_general_ci"
+    )
 
 
 def _ascii(type_: str, word: str, server: Server) -> Declared:

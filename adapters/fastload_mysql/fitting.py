@@ -17,31 +17,42 @@ _INTEGERS = (
     "ulonglong",
 )  # fmt: skip
 _NUMBERS = (*_INTEGERS, "decimal")
-_TEXTS = ("text", "char")
+_TEXTS = ("text", "text_bytes", "char")
 _BYTES = ("blob", "binary")
+_INTERVAL_CHARACTERS = 120
+_UUID_CHARACTERS = 36
 # Words of a source column -> words of target columns that take its native form. What may be out
 # of range or too long is refused row by row by the encoder, with table and key.
 _TAKEN_BY: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(_INTEGERS, _NUMBERS),
+    **dict.fromkeys(_INTEGERS, (*_NUMBERS, "bool1", "bit", "year")),
     "year": ("year", *_NUMBERS),
-    "bool1": ("bool1", "tiny", "utiny", "bit"),
-    "bit": ("bit",),
+    "bool1": ("bool1", "bit", *_INTEGERS),
+    "bit": ("bit", *_NUMBERS),
     "decimal": _NUMBERS,
     "float": ("float", "double"),
     "double": ("double", "float"),
     "date": ("date",),
     "datetime": ("datetime",),
-    "timestamp": ("timestamp",),
+    "datetime_utc": ("datetime", "datetime_utc", "timestamp"),
+    "timestamp": ("timestamp", "datetime_utc"),
     "time": ("time",),
-    "text": (*_TEXTS, "json", "uuid"),
-    "char": (*_TEXTS, "json", "uuid"),
-    "json": ("json", *_TEXTS),
+    "text": (*_TEXTS, "json", "uuid", "uuid_text"),
+    "text_bytes": (*_TEXTS, "json", "uuid", "uuid_text"),
+    "char": (*_TEXTS, "json", "uuid", "uuid_text"),
+    "json": ("json", "text", "text_bytes"),
     "blob": _BYTES,
     "binary": _BYTES,
-    "uuid": ("uuid", *_TEXTS),
-    "interval": ("interval",),
+    "uuid": ("uuid", "uuid_text", "binary", *_TEXTS),
+    "uuid_text": ("uuid", "uuid_text", "binary", *_TEXTS),
+    "interval": ("interval", *_TEXTS),
     "geometry": ("geometry",),
     "raw": ("raw",),
+}
+# Word -> characters of the values written as text.
+_LENGTHS = {
+    "uuid": _UUID_CHARACTERS,
+    "uuid_text": _UUID_CHARACTERS,
+    "interval": _INTERVAL_CHARACTERS,
 }
 _UNSPELLED = "spacing, order of members and repeated members"
 
@@ -53,7 +64,7 @@ def fit(source: Column, target: Column, dialect: str, server: Server) -> Fit:
     own = dialect == DIALECT
     if not own:
         try:
-            source = _declared(source, target, server)
+            source = _declared(source, server)
         except UnsupportedType as error:
             return Fit(possible=False, reason=error.message)
     exact = own and _takes_exact(source, target)
@@ -65,16 +76,27 @@ def fit(source: Column, target: Column, dialect: str, server: Server) -> Fit:
     return Fit(same=same, native=native, exact=exact and not loss, loss=loss)
 
 
-def _declared(source: Column, target: Column, server: Server) -> Column:
+def _declared(source: Column, server: Server) -> Column:
     """Return a column of another dialect as it would be declared here."""
     found = declare(source, server=server)
-    if "tz=" in source.arrow and _word(target) == "timestamp":
-        type_, word = found.type.replace("datetime", "timestamp"), found.encode
-        found = msgspec.structs.replace(
-            found, type=type_, encode=word.replace("datetime", "timestamp")
-        )
     extra = {"encode": found.encode, "charset": found.charset or ""}
     return msgspec.structs.replace(source, type=found.type, collation=found.collation, extra=extra)
+
+
+def word(source: Column, target: Column) -> str:
+    """Return the encoder's word for values of the source column in the target column.
+
+    It is the target's own, but for values that its type has another form of: a moment with a
+    zone in a column without one, and what is written as text.
+    """
+    own, name = target.extra["encode"], _word(target)
+    if name == "datetime" and ", tz=" in source.arrow:
+        return own.replace("datetime", "datetime_utc")
+    if name in _TEXTS and source.arrow == "arrow.uuid":
+        return "uuid_text"
+    if name in _TEXTS and source.arrow == "month_day_nano_interval":
+        return "interval"
+    return own
 
 
 def _is_same(source: Column, target: Column) -> bool:
@@ -91,7 +113,20 @@ def _word(column: Column) -> str:
 
 def _takes_native(source: Column, target: Column) -> bool:
     there, here = _word(source), _word(target)
-    return bool(there and here) and here in _TAKEN_BY.get(there, ())
+    if not (there and here) or here not in _TAKEN_BY.get(there, ()):
+        return False
+    if _members(target):
+        return bool(_members(source)) and _members(source) <= _members(target)
+    if there in _LENGTHS and here in (*_TEXTS, "binary"):
+        wanted = 16 if here == "binary" else _LENGTHS[there]
+        return target.length is None or target.length >= wanted
+    return True
+
+
+def _members(column: Column) -> set[str]:
+    """Return the labels of an enum or the members of a set, which the server takes alone."""
+    members = column.extra.get("members")
+    return set(members.split(",")) if members else set(column.labels)
 
 
 def _takes_exact(source: Column, target: Column) -> bool:
@@ -113,20 +148,12 @@ def _lost(source: Column, target: Column, server: Server) -> str | None:
         return "digits beyond the seventh"
     if here == "json" and there in _TEXTS and not server.is_mariadb:
         return _UNSPELLED
-    if here == "char" and there != "char" and target.type.startswith("char"):
-        return "spaces at the end"
-    if here == "binary" and not _is_as_long(source, target):
-        return "their length: shorter values are filled with zero bytes"
-    if here in ("datetime", "timestamp", "time"):
+    if here in ("datetime", "datetime_utc", "timestamp", "time"):
         fewer = _digits(source) > _digits(target)
         return "fractions of a second" if fewer else None
     if here in _NUMBERS and there in (*_NUMBERS, "float", "double"):
         return "digits after the point" if _scale(source) > _scale(target) else None
     return None
-
-
-def _is_as_long(source: Column, target: Column) -> bool:
-    return _word(source) == "binary" and _modifier(source) == _modifier(target)
 
 
 def _scale(column: Column) -> int:

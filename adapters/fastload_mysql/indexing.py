@@ -16,6 +16,7 @@ from fastload.model import (
     QualifiedName,
     Table,
 )
+from fastload_mysql.clauses import definition
 from fastload_mysql.expressing import in_words, unbracketed
 from fastload_mysql.flavours import Server
 from fastload_mysql.numbering import counting_column
@@ -35,17 +36,6 @@ _KEPT_ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL")
 
 class Refused(Exception):
     """Why there is no counterpart, in words."""
-
-
-def definition(columns: tuple[IndexColumn, ...]) -> str:
-    """Return an index's columns, in brackets."""
-    return f"({', '.join(map(_part, columns))})"
-
-
-def _part(column: IndexColumn) -> str:
-    what = f"({unbracketed(column.expression or '')})" if column.name is None else None
-    prefix = f"({column.prefix})" if column.prefix is not None else ""
-    return (what or ident(column.name or "")) + prefix + (" DESC" if column.descending else "")
 
 
 def index(found: Index, here: Table, source: Table, read: str, server: Server) -> Index:

@@ -11,17 +11,16 @@ import msgspec
 
 from fastload.model import Catalog, Check, Column, Index, NotCarried, Table
 from fastload.model import Sequence as SequenceModel
+from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
 from fastload_mysql.expressing import default_of
 from fastload_mysql.flavours import Server, server_of
-from fastload_mysql.indexing import definition
 from fastload_mysql.quoting import literal
 
 _ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
 _ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED|FIXED)\b", re.I)
 _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
-_STORED = re.compile(r"\b(VIRTUAL|STORED|PERSISTENT)\b(?=[^)]*$)", re.IGNORECASE)
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
 
@@ -114,10 +113,8 @@ class _Carrying:
         extra = {k: v for k, v in column.extra.items() if k != "definition"}
         if collation:
             extra["charset"] = collation.split("_")[0]
-        kind = _STORED.search(column.extra.get("definition", ""))
-        if column.generated is not None:
-            stored = kind is not None and kind[1].upper() != "VIRTUAL"
-            extra["stored"] = "STORED" if stored else "VIRTUAL"
+        if extra.pop("period", None):  # nobody else would fill it
+            column = msgspec.structs.replace(column, generated=None, default=None)
         if "srid" in extra and self._server.is_mariadb:
             self._leave("SRID of column", name, "MariaDB checks none")
             del extra["srid"]

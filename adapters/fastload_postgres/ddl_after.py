@@ -130,7 +130,7 @@ def _small(work: Sequence[TableWork]) -> Iterator[Step]:
         if statements:
             yield Step(
                 id=f"small:{qualified(group[0].name)}",
-                title=f"indexes and keys of {several(group)}",
+                title=f"indexes and keys of {several([w.name for w in group])}",
                 statements=tuple(statements),
                 weight=sum(w.table.bytes for w in group),
             )
@@ -235,7 +235,7 @@ def _declaring(
     locks = [f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"]
     declare = Step(
         id=f"foreign keys:{qualified(group[0].name)}",
-        title=f"declare foreign keys of {several(group)}",
+        title=f"declare foreign keys of {several([w.name for w in group])}",
         statements=(*(locks if names else ()), *(_declare(name, f) for name, f in pairs)),
         needs=needs,
     )
@@ -243,7 +243,7 @@ def _declaring(
     if checks := [s for w in group for s in _validations(w)]:
         yield Step(
             id=f"validate:{qualified(group[0].name)}",
-            title=f"check foreign keys of {several(group)}",
+            title=f"check foreign keys of {several([w.name for w in group])}",
             statements=tuple(checks),
             needs=(declare.id,),
             weight=sum(w.table.bytes * len(w.foreign_keys) // 4 for w in group),
