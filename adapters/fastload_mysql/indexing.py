@@ -180,10 +180,11 @@ def _action(found: ForeignKey, event: str, here: Table, told: list[NotCarried]) 
     name = f"{here.name}.{found.name}"
     words = event.upper().replace("_", " ")
     if action not in _KEPT_ACTIONS:
-        told.append(NotCarried(f"action of foreign key {name}", words, f"MySQL has no {action}"))
+        told.append(NotCarried("action of foreign key", name, f"MySQL has no {words} {action}"))
         return "NO ACTION"
     if action == "SET NULL" and not all(here.column(c).nullable for c in found.columns):
-        told.append(NotCarried(f"action of foreign key {name}", words, "a column takes no NULL"))
+        reason = f"{words} {action}, and a column takes no NULL"
+        told.append(NotCarried("action of foreign key", name, reason))
         return "NO ACTION"
     return action
 

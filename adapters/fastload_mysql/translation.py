@@ -25,7 +25,7 @@ from fastload_mysql.declaring import declare
 from fastload_mysql.expressing import default_of, in_words
 from fastload_mysql.flavours import DIALECT, Server, server_of
 from fastload_mysql.naming import stored, with_distinct_names
-from fastload_mysql.quoting import literal
+from fastload_mysql.quoting import ident, literal
 from fastload_mysql.translation_own import carried
 from fastload_mysql.widths import ROW_BYTES, key_room, row_bytes, width_bytes
 
@@ -102,7 +102,8 @@ class _Translation:
         made = msgspec.structs.replace(made, keys=self._keys(source, made))
         made = msgspec.structs.replace(made, indexes=self._indexes(source, made))
         made = self._with_counting(source, made)
-        columns = [self._with_expressions(source, c) for c in made.columns]
+        counting = numbering.counting_column(made)
+        columns = [self._with_expressions(source, c, counting) for c in made.columns]
         return msgspec.structs.replace(
             made, columns=tuple(columns), extra={"options": self._options(made)}
         )
@@ -226,14 +227,14 @@ class _Translation:
         made = msgspec.structs.replace(column, identity="by default", default=None, nullable=False)
         return made, True
 
-    def _with_expressions(self, source: Table, column: Column) -> Column:
+    def _with_expressions(self, source: Table, column: Column, counting: str | None) -> Column:
         """Say defaults and generated values in this server's words."""
         name = f"{source.name}.{column.name}"
         if column.on_update is not None:
             self._leave("ON UPDATE of column", name, "it is in another database's words")
             column = msgspec.structs.replace(column, on_update=None)
         if column.generated is not None:
-            return self._generated(source, column, name)
+            return self._generated(source, column, name, counting)
         if column.default is None:
             return column
         words = in_words(column.default, source, read=self._read, use="default", into=column)
@@ -244,14 +245,18 @@ class _Translation:
         default = None if (words.text or "").upper() == "NULL" else words.text
         return msgspec.structs.replace(column, default=default)
 
-    def _generated(self, source: Table, column: Column, name: str) -> Column:
+    def _generated(self, source: Table, column: Column, name: str, counting: str | None) -> Column:
         """Generate the column here too; where that cannot be, its values are copied."""
         words = in_words(
             column.generated or "", source, read=self._read, use="generated", into=column
         )
-        if words.text is None:
+        text = words.text
+        if text is None:
             self._leave("generation of column", name, words.reason)
-        return msgspec.structs.replace(column, generated=words.text)
+        elif counting is not None and ident(counting) in text:
+            self._leave("generation of column", name, "it may not name an AUTO_INCREMENT column")
+            text = None
+        return msgspec.structs.replace(column, generated=text)
 
     def _with_foreign_keys(self, tables: Sequence[Table]) -> list[Table]:
         """Keep the foreign keys that can be, each with the index that it needs."""
