@@ -79,11 +79,13 @@ def test_an_own_catalogue_of_the_same_flavour_is_not_translated():
 @pytest.mark.parametrize(
     ("arrow", "mysql", "mariadb"),
     [
-        ("bool", "tinyint(1)", None), ("int16", "smallint", None), ("uint64", "bigint unsigned", None),
+        ("bool", "tinyint(1)", None), ("int16", "smallint", None),
+        ("uint64", "bigint unsigned", None),
         ("float", "float", None), ("decimal128(10, 2)", "decimal(10,2)", None),
         ("decimal256(5, -2)", "decimal(7,0)", None), ("decimal128(2, 4)", "decimal(4,4)", None),
         ("string", "longtext", None), ("binary", "longblob", None),
-        ("fixed_size_binary[16]", "binary(16)", None), ("fixed_size_binary[300]", "varbinary(300)", None),
+        ("fixed_size_binary[16]", "binary(16)", None),
+        ("fixed_size_binary[300]", "varbinary(300)", None),
         ("date32[day]", "date", None), ("time64[us]", "time(6)", None),
         ("timestamp[us]", "datetime(6)", None), ("timestamp[ms]", "datetime(3)", None),
         ("timestamp[us, tz=UTC]", "datetime(6)", None), ("arrow.json", "json", None),
@@ -323,7 +325,8 @@ def test_where_counting_goes_on():
     [
         ("7", "int", "7"), ("(7)", "int", "7"), ("'x'", "varchar(9)", "'x'"),
         ("'x'", "longtext", "('x')"), ("uuid()", "char(36)", "(uuid())"),
-        ("(1 + 2) * (3)", "int", "((1 + 2) * (3))"), ("now()", "datetime(6)", "CURRENT_TIMESTAMP(6)"),
+        ("(1 + 2) * (3)", "int", "((1 + 2) * (3))"),
+        ("now()", "datetime(6)", "CURRENT_TIMESTAMP(6)"),
         ("CURRENT_TIMESTAMP(6)", "datetime", "CURRENT_TIMESTAMP"), ("NULL", "int", "NULL"),
     ],
 )  # fmt: skip
@@ -403,10 +406,10 @@ def test_texts_on_both_sides_of_a_foreign_key_have_a_length():
     [
         (
             refers(on_delete="SET DEFAULT"),
-            "action of foreign key s.t.f ON DELETE",
-            "no SET DEFAULT",
+            "action of foreign key s.t.f",
+            "no ON DELETE SET DEFAULT",
         ),
-        (refers(on_update="SET NULL"), "action of foreign key s.t.f ON UPDATE", "takes no NULL"),
+        (refers(on_update="SET NULL"), "action of foreign key s.t.f", "takes no NULL"),
         (refers(actions="DEFERRABLE"), "deferral of foreign key s.t.f", "every row"),
         (refers(actions="NOT DEFERRABLE"), "", ""),
         (refers("v"), "foreign key s.t.f", "not selected"),
@@ -418,7 +421,7 @@ def test_what_foreign_keys_leave(found, kind, reason):
     other = table(column("a", "int32"), name=QualifiedName("s", "w"), keys=(key("a"),))
     made = translated(child, parent(), other)
     if kind:
-        assert reason in told(made).get(kind, told(made).get(kind.replace(" ON ", " on "), ""))
+        assert reason in told(made)[kind]
     else:
         assert told(made) == {}
     assert bool(made.tables[0].foreign_keys) == (kind != "foreign key s.t.f")

@@ -61,8 +61,7 @@ COLUMNS: dict[str, list[tuple[str, str, str | None, str, dict[str, Any]]]] = {
         ("uuid", "arrow.uuid", None, "uuid DEFAULT uuid()", {"default": "uuid()"}),
         ("inet6", "opaque[inet6, MySQL, string]", None, "inet6 DEFAULT NULL", {}),
         ("longtext", "arrow.json", "utf8mb4_bin",
-            "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT '{}' "
-            "CHECK (json_valid(`c3`))", {"default": "'{}'", "extra": {"json": "yes"}}),
+            "longtext COLLATE utf8mb4_bin DEFAULT '{}' CHECK (json_valid(`c3`))", {"default": "'{}'", "extra": {"json": "yes"}}),
         ("varchar(20)", "string", "utf8mb4_uca1400_ai_ci",
             "varchar(20) COLLATE utf8mb4_uca1400_ai_ci DEFAULT 'x'", {"default": "'x'"}),
         ("varchar(20)", "string", "utf8mb4_uca1400_swedish_nopad_as_ci",
