@@ -10,6 +10,7 @@ from fastload_mysql.expressing import unbracketed
 from fastload_mysql.quoting import ident, idents, literal, qualified
 
 _NUMBERED = re.compile(r".+(_(?:chk|ibfk)_\d+)", re.DOTALL)
+_COLLATE = re.compile(r"DEFAULT CHARSET=\w+ COLLATE=(\w+)")
 _NAMED = re.compile(r"CONSTRAINT\s+(?:`(?:[^`]|``)*`|\w+)\s+", re.IGNORECASE)
 _WHOLE_INDEX = re.compile(r"(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?(?:KEY|INDEX) ", re.IGNORECASE)
 
@@ -25,6 +26,12 @@ def with_table(table: Table) -> list[Key | Index]:
         begins = [i for i in table.indexes if i.columns and i.columns[0].name == counting]
         made += begins[:1]
     return made
+
+
+def collation_of(table: Table) -> str | None:
+    """Return the collation that columns have without a word of their own."""
+    match = _COLLATE.search(table.extra.get("options", ""))
+    return match[1] if match else None
 
 
 def key_or_index(found: Key | Index) -> str:
@@ -93,12 +100,12 @@ def _numbered(name: str, table: str) -> str:
     return f"{table[: 64 - len(match[1])]}{match[1]}" if match else name
 
 
-def column(column: Column) -> str:
-    """Return a column as a table is made with it."""
+def column(column: Column, collation: str | None = None) -> str:
+    """Return a column as a table of this collation is made with it."""
     if text := column.extra.get("definition"):
         return f"{ident(column.name)} {text}"
     parts = [ident(column.name), column.type]
-    if column.collation:
+    if column.collation and column.collation != collation:
         charset = column.extra.get("charset", column.collation.split("_")[0])
         parts.append(f"CHARACTER SET {charset} COLLATE {column.collation}")
     if column.generated is not None:

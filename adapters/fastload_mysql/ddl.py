@@ -19,7 +19,7 @@ from fastload.model import (
     Steps,
     Table,
 )
-from fastload_mysql.clauses import check, column, key_or_index, with_table
+from fastload_mysql.clauses import check, collation_of, column, key_or_index, with_table
 from fastload_mysql.ddl_after import after_steps
 from fastload_mysql.numbering import create
 from fastload_mysql.quoting import ident, qualified
@@ -121,7 +121,8 @@ def _making_table(table: Table) -> Step:
 
     Rows are stored in the order of the primary key, and AUTO_INCREMENT needs an index.
     """
-    lines = [column(c) for c in table.columns]
+    collation = collation_of(table)
+    lines = [column(c, collation) for c in table.columns]
     lines += [key_or_index(k) for k in with_table(table)]
     lines += [check(c, table) for c in table.checks]
     lines += filter(None, table.extra.get("periods", "").split("\n"))
