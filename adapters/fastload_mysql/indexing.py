@@ -46,7 +46,7 @@ def index(found: Index, here: Table, source: Table, read: str, server: Server) -
     """
     if found.kind not in ("sorted", "hash"):
         raise Refused(f"MySQL has no index of kind {found.kind}")
-    if not found.columns or "constraint" in found.extra:
+    if not found.columns:
         raise Refused("it is no list of columns")
     if found.where is not None:
         raise Refused(f"MySQL has no index over a part of the rows, here {found.where}")
@@ -113,8 +113,6 @@ def key(found: Key, here: Table) -> Key:
     for name in found.columns:
         if not is_indexed(here.column(name).type):
             raise Refused(f"MySQL has no key over {here.column(name).type}")
-    if "NULLS NOT DISTINCT" in found.extra.get("tail", ""):
-        raise Refused("MySQL's unique keys take NULL more than once")
     return Key(
         name="PRIMARY" if found.primary else found.name,
         columns=found.columns,

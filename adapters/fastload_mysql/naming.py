@@ -119,6 +119,13 @@ def _check_tables(tables: Iterable[Table], *, folded: bool) -> None:
 
 
 def _check_columns(table: Table) -> None:
+    if not table.columns:
+        raise PlanError(
+            f"{table.name} has no columns, and MySQL has no such tables",
+            side="target",
+            table=str(table.name),
+            hint=f"leave it out: exclude=[{str(table.name)!r}]",
+        )
     seen: dict[str, str] = {}
     for column in table.columns:
         _check_name(column.name, f"the column {column.name!r}", table)

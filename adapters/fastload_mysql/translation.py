@@ -30,6 +30,7 @@ from fastload_mysql.translation_own import carried
 from fastload_mysql.widths import ROW_BYTES, key_room, row_bytes, width_bytes
 
 _LONGEST_TABLE_COMMENT = 2048
+_BY_BYTES = re.compile(r"\b(C|POSIX)\b")  # as standard C calls it
 _WITH_ZONE = re.compile(r"(timestamp\[\w+), tz=.+\]")
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _WIDEST_DECIMAL128 = 38
@@ -120,7 +121,7 @@ class _Translation:
         found = declare(column, server=self._server, table=str(table.name), longest=longest)
         if found.note:
             self._leave(found.note[0], name, found.note[1])
-        if column.collation:
+        if column.collation and not _BY_BYTES.search(column.collation):
             reason = f"texts are compared by their bytes, and not by {column.collation}"
             self._leave("collation of column", name, reason)
         comment = indexing.short(column.comment)
@@ -178,6 +179,10 @@ class _Translation:
             kind, name = ("primary key" if key.primary else "unique key"), f"{here.name}.{key.name}"
             with self._leaving(kind, name):
                 made.append(indexing.key(key, here))
+                if "NULLS NOT DISTINCT" in key.extra.get("tail", ""):
+                    self._leave("NULL in unique key", name, "MySQL takes it more than once")
+                if "deferrable" in key.extra:
+                    self._leave(f"deferral of {kind}", name, "MySQL checks it with every row")
         return tuple(made)
 
     def _indexes(self, source: Table, here: Table) -> tuple[Index, ...]:

@@ -132,6 +132,19 @@ def test_texts_are_compared_by_their_bytes_with_spaces():
     assert the(translated(source, flavour="mariadb")).collation == "utf8mb4_nopad_bin"
 
 
+def test_what_is_compared_in_another_way_is_told():
+    languages = column("a", "string", collation='"de_DE"'), column("b", "string", collation='"C"')
+    facts = {"tail": "NULLS NOT DISTINCT (a)", "deferrable": "INITIALLY DEFERRED"}
+    made = translated(table(*languages, keys=(key("a", primary=False, extra=facts),)))
+    assert len(made.tables[0].keys) == 1
+    assert set(told(made)) == {
+        "collation of column s.t.a",
+        "length of column s.t.a",
+        "NULL in unique key s.t.k",
+        "deferral of unique key s.t.k",
+    }
+
+
 def test_keys_give_texts_a_length_that_an_index_has_room_for():
     texts = (column("a", "string"), column("b", "string"), column("c", "string", length=20))
     made = translated(table(*texts, keys=(key("a"), key("b", "c", primary=False))))
@@ -237,6 +250,11 @@ def test_names_that_cannot_be_had_stop_the_plan(source):
     with pytest.raises(PlanError) as caught:
         translated(source)
     assert "rename={" in (caught.value.hint or "")
+
+
+def test_a_table_without_columns_stops_the_plan():
+    with pytest.raises(PlanError, match="has no columns"):
+        translated(Table(name=NAME, columns=()))
 
 
 def test_names_of_tables_go_by_the_servers_variable():
