@@ -359,6 +359,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         weight: Relative cost; heavier steps start earlier.
         alone: The one statement runs in no transaction, which it refuses; repeating it must be
             harmless, as it may be done and its receipt lost.
+        done: One query per statement, for servers that commit each by itself: the statement is
+            left out where its query returns 1, since its work is there and its receipt was lost.
+            ``""`` where repeating the statement is harmless.
+        refuted_by: Queries that follow the statements. A row that one returns contradicts what
+            the step declares; its values are those that do, by column.
     """
 
     id: str
@@ -368,6 +373,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     table: QualifiedName | None = None
     weight: int = 0
     alone: bool = False
+    done: tuple[str, ...] = ()
+    refuted_by: tuple[str, ...] = ()
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,7 @@ a."b.c".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import count
+from collections.abc import Iterator, Sequence, Set
 
 from fastload.model import (
     Catalog,
@@ -24,10 +23,9 @@ from fastload.model import (
     Step,
     Table,
 )
+from fastload.schema_work import Renames, TableWork, of_catalog, renames, several
 from fastload_postgres.quoting import ident, idents, literal, qualified
 
-_SMALL_ROWS = 10_000
-_SMALL_BYTES = 8 << 20
 # Small tables per step. Each statement holds some locks until the step's end, and the lock table
 # has 64 slots per allowed connection by default.
 _GROUP = 40
@@ -36,38 +34,6 @@ _GROUP = 40
 _ANALYSED_ROWS = 50
 _COMMENTS_PER_STEP = 200
 _PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
-
-Renames = Mapping[QualifiedName, Mapping[str, str]]
-
-
-class _Work:
-    """What has to be made on one table."""
-
-    def __init__(
-        self,
-        table: Table,
-        present: Table | None,
-        *,
-        indexes: bool,
-        foreign_keys: bool,
-        statistics: bool,
-    ) -> None:
-        self.table = table
-        self.statistics = statistics
-        self.is_new = present is None
-        self.keys = [k for k in table.keys if not _has_key(present, k)]
-        self.indexes = [i for i in table.indexes if indexes and not _has_index(present, i)]
-        self.foreign_keys = [
-            f for f in table.foreign_keys if foreign_keys and not _has_foreign_key(present, f)
-        ]
-
-    @property
-    def small(self) -> bool:
-        return self.table.rows < _SMALL_ROWS and self.table.bytes < _SMALL_BYTES
-
-    @property
-    def name(self) -> QualifiedName:
-        return self.table.name
 
 
 def after_steps(
@@ -81,13 +47,15 @@ def after_steps(
     rename_columns: Renames,
 ) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    wanted = {"indexes": indexes, "foreign_keys": foreign_keys, "statistics": statistics}
-    work = [
-        _Work(t, there.table if there else None, **wanted)
-        for t in catalog.tables
-        for there in [existing.table(t.name) if mode != "replace" else None]
-        if mode in ("create", "replace") or there is None
-    ]
+    work = of_catalog(
+        catalog,
+        existing,
+        mode,
+        indexes=indexes,
+        foreign_keys=foreign_keys,
+        statistics=statistics,
+        same_index=_same_index,
+    )
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
     steps = [*_large(work), *_small(work), *(_analysing(kept) if statistics else ())]
@@ -97,7 +65,7 @@ def after_steps(
     return tuple(steps)
 
 
-def _large(work: Sequence[_Work]) -> Iterator[Step]:
+def _large(work: Sequence[TableWork]) -> Iterator[Step]:
     for w in work:
         if w.small:
             continue
@@ -129,7 +97,7 @@ def _large(work: Sequence[_Work]) -> Iterator[Step]:
             yield _analyse(w.table, (last.id,) if last else built)
 
 
-def _settle(w: _Work) -> Iterator[Step]:
+def _settle(w: TableWork) -> Iterator[Step]:
     """Vacuum a table before its indexes are built.
 
     The first to read a row after its commit marks it so; VACUUM does that for all rows and whole
@@ -152,7 +120,7 @@ def _has_expression(index: Index) -> bool:
     return "expression" in index.extra
 
 
-def _small(work: Sequence[_Work]) -> Iterator[Step]:
+def _small(work: Sequence[TableWork]) -> Iterator[Step]:
     small = [w for w in work if w.small]
     for start in range(0, len(small), _GROUP):
         group = small[start : start + _GROUP]
@@ -165,15 +133,10 @@ def _small(work: Sequence[_Work]) -> Iterator[Step]:
         if statements:
             yield Step(
                 id=f"small:{qualified(group[0].name)}",
-                title=f"indexes and keys of {_several(group)}",
+                title=f"indexes and keys of {several([w.name for w in group])}",
                 statements=tuple(statements),
                 weight=sum(w.table.bytes for w in group),
             )
-
-
-def _several(group: Sequence[_Work]) -> str:
-    rest = len(group) - 1
-    return f"{group[0].name}" + (f" and {rest} more" if rest else "")
 
 
 def _analysing(kept: Sequence[Table]) -> Iterator[Step]:
@@ -191,7 +154,7 @@ def _analyse(table: Table, needs: tuple[str, ...]) -> Step:
     )
 
 
-def _builds(w: _Work) -> Iterator[tuple[str, str]]:
+def _builds(w: TableWork) -> Iterator[tuple[str, str]]:
     name = qualified(w.name)
     for key in w.keys:
         tail = key.extra.get("tail") or f"({idents(key.columns)})"
@@ -205,7 +168,7 @@ def _builds(w: _Work) -> Iterator[tuple[str, str]]:
             )
 
 
-def _constraints(w: _Work) -> list[str]:
+def _constraints(w: TableWork) -> list[str]:
     alter = f"ALTER TABLE {qualified(w.name)}"
     made = [_key(alter, k) for k in w.keys]
     made += [
@@ -242,7 +205,7 @@ def _replica_identity(alter: str, table: Table) -> list[str]:
     ]
 
 
-def _referring(work: Sequence[_Work], steps: Sequence[Step]) -> Iterator[Step]:
+def _referring(work: Sequence[TableWork], steps: Sequence[Step]) -> Iterator[Step]:
     """Declare foreign keys, and then check the rows of each table side by side.
 
     Checking locks nothing that readers or other checks need. Declaring is only catalogue work,
@@ -265,7 +228,7 @@ def _referring(work: Sequence[_Work], steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def _declaring(
-    group: Sequence[_Work], needs: tuple[str, ...], made: Set[QualifiedName]
+    group: Sequence[TableWork], needs: tuple[str, ...], made: Set[QualifiedName]
 ) -> Iterator[Step]:
     """Yield the declaration of a group's foreign keys, then their check."""
     pairs = [(w.name, f) for w in group for f in w.foreign_keys]
@@ -275,7 +238,7 @@ def _declaring(
     locks = [f"LOCK TABLE {', '.join(map(qualified, names))} IN SHARE ROW EXCLUSIVE MODE"]
     declare = Step(
         id=f"foreign keys:{qualified(group[0].name)}",
-        title=f"declare foreign keys of {_several(group)}",
+        title=f"declare foreign keys of {several([w.name for w in group])}",
         statements=(*(locks if names else ()), *(_declare(name, f) for name, f in pairs)),
         needs=needs,
     )
@@ -283,14 +246,14 @@ def _declaring(
     if checks := [s for w in group for s in _validations(w)]:
         yield Step(
             id=f"validate:{qualified(group[0].name)}",
-            title=f"check foreign keys of {_several(group)}",
+            title=f"check foreign keys of {several([w.name for w in group])}",
             statements=tuple(checks),
             needs=(declare.id,),
             weight=sum(w.table.bytes * len(w.foreign_keys) // 4 for w in group),
         )
 
 
-def _validations(w: _Work) -> Iterator[str]:
+def _validations(w: TableWork) -> Iterator[str]:
     for f in w.foreign_keys:
         if "not_valid" not in f.extra:
             yield f"ALTER TABLE {qualified(w.name)} VALIDATE CONSTRAINT {ident(f.name)}"
@@ -304,7 +267,7 @@ def _declare(table: QualifiedName, key: ForeignKey) -> str:
     )
 
 
-def _commenting(catalog: Catalog, work: Sequence[_Work], needs: list[str]) -> Iterator[Step]:
+def _commenting(catalog: Catalog, work: Sequence[TableWork], needs: list[str]) -> Iterator[Step]:
     statements = [s for w in work for s in _comments(w)]
     if any(w.is_new for w in work):
         statements += [
@@ -321,7 +284,7 @@ def _commenting(catalog: Catalog, work: Sequence[_Work], needs: list[str]) -> It
         )
 
 
-def _comments(w: _Work) -> Iterator[str]:
+def _comments(w: TableWork) -> Iterator[str]:
     name, schema = qualified(w.name), ident(w.name.schema)
     if w.is_new and w.table.comment is not None:
         yield f"COMMENT ON TABLE {name} IS {literal(w.table.comment)}"
@@ -340,12 +303,12 @@ def _comments(w: _Work) -> Iterator[str]:
             yield f"COMMENT ON INDEX {schema}.{ident(index.name)} IS {literal(index.comment)}"
 
 
-def _renaming(work: Sequence[_Work], renames: Renames, needs: list[str]) -> Iterator[Step]:
+def _renaming(work: Sequence[TableWork], new_names: Renames, needs: list[str]) -> Iterator[Step]:
     for w in work:
         alter = f"ALTER TABLE {qualified(w.name)} RENAME COLUMN"
         statements = [
             f"{alter} {ident(old)} TO {ident(new)}"
-            for old, new in _renames(w.table, renames.get(w.name, {}))
+            for old, new in renames(w.table, new_names.get(w.name, {}))
         ]
         if w.is_new and statements:
             yield Step(
@@ -357,37 +320,10 @@ def _renaming(work: Sequence[_Work], renames: Renames, needs: list[str]) -> Iter
             )
 
 
-def _renames(table: Table, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield renames in an order that works, where names pass from one column to another too."""
-    there = {c.name for c in table.columns}
-    changed = {old: new for old, new in names.items() if old != new}
-    free = (name for i in count() if (name := f"fastload_{i}") not in there)
-    waiting = {old: next(free) for old, new in changed.items() if new in there}
-    yield from waiting.items()
-    yield from ((waiting.get(old, old), new) for old, new in changed.items())
-
-
-def _has_key(present: Table | None, key: Key) -> bool:
-    return present is not None and any(
-        k.columns == key.columns and k.primary == key.primary for k in present.keys
-    )
-
-
-def _has_index(present: Table | None, index: Index) -> bool:
-    return present is not None and any(
-        (_bare(i.definition), i.unique) == (_bare(index.definition), index.unique)
-        for i in present.indexes
-    )
+def _same_index(one: Index, other: Index) -> bool:
+    return (_bare(one.definition), one.unique) == (_bare(other.definition), other.unique)
 
 
 def _bare(definition: str) -> str:
     """Return a definition without the quotation marks that the server leaves out."""
     return _PLAIN_NAME.sub(r"\1", definition)
-
-
-def _has_foreign_key(present: Table | None, key: ForeignKey) -> bool:
-    return present is not None and any(
-        (f.columns, f.references, f.referenced_columns)
-        == (key.columns, key.references, key.referenced_columns)
-        for f in present.foreign_keys
-    )

@@ -1,0 +1,28 @@
+"""Counters of columns and sequences of the target, set to where the source's stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastload.model import Sequence as SequenceModel
+from fastload_mysql.catalog_queries import FRESH
+from fastload_mysql.connection import Connection
+from fastload_mysql.flavours import Server
+from fastload_mysql.numbering import advances, standing
+
+
+async def advance(
+    connection: Connection,
+    sequences: Sequence[SequenceModel],
+    server: Server,
+    *,
+    keep_higher: bool,
+) -> None:
+    """Set every sequence that is here and whose value is known; see ``Target.advance``."""
+    owners = sorted({s.owner[0] for s in sequences if s.owner is not None})
+    if connection.flavour == "mysql" and connection.version >= (8,):
+        await connection.execute(FRESH)
+    rows = await connection.fetch(standing(owners)) if owners else []
+    here = [(str(s), str(t), str(c), value) for s, t, c, value in rows]
+    for statement in advances(sequences, here, server, keep_higher=keep_higher):
+        await connection.execute(statement)

@@ -1,0 +1,179 @@
+"""The family's own catalogues, between its flavours and from newer versions to older ones.
+
+Between equals nothing is translated: tables are made from the text that the source shows of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from fastload.model import Catalog, Check, Column, Index, NotCarried, Table
+from fastload.model import Sequence as SequenceModel
+from fastload_mysql.clauses import definition
+from fastload_mysql.collations import counterpart
+from fastload_mysql.expressing import default_of
+from fastload_mysql.flavours import Server, server_of
+from fastload_mysql.quoting import literal
+
+_ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
+_ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED|FIXED)\b", re.I)
+_CHARSET = re.compile(r"\bCHARSET=(\w+)")
+_COLLATE = re.compile(r"\bCOLLATE=(\w+)")
+_UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
+
+
+def carried(catalog: Catalog, server: Server) -> Catalog:
+    """Return a catalogue of the family as this server of it declares it."""
+    flavour = catalog.extra.get("flavour", server.flavour)
+    source = server_of(flavour, catalog.extra.get("version", "0"))
+    if source.flavour == server.flavour and source.version <= server.version:
+        return catalog
+    return _Carrying(catalog, server, other=source.flavour != server.flavour).catalog()
+
+
+class _Carrying:
+    """The way of one catalogue to a server that does not know all of its words."""
+
+    def __init__(self, source: Catalog, server: Server, *, other: bool) -> None:
+        self._source = source
+        self._server = server
+        self._other = other
+        self._left: list[NotCarried] = []
+
+    def catalog(self) -> Catalog:
+        tables = tuple(self._table(t) for t in self._source.tables)
+        sequences = tuple(s for s in self._source.sequences if self._has(s))
+        return msgspec.structs.replace(
+            self._source,
+            tables=tables,
+            sequences=sequences,
+            not_carried=tuple(dict.fromkeys((*self._source.not_carried, *self._left))),
+            extra={"flavour": self._server.flavour},
+        )
+
+    def _leave(self, kind: str, name: object, reason: str) -> None:
+        self._left.append(NotCarried(kind, str(name), reason))
+
+    def _has(self, sequence: SequenceModel) -> bool:
+        if sequence.owner is None and not self._server.has_sequences:
+            self._leave("sequence", sequence.name, "MySQL has no sequences of their own")
+            return False
+        return True
+
+    def _table(self, table: Table) -> Table:
+        columns = tuple(self._column(table, c) for c in table.columns)
+        made = msgspec.structs.replace(
+            table,
+            columns=columns,
+            keys=tuple(msgspec.structs.replace(k, extra={}) for k in table.keys),
+            foreign_keys=tuple(msgspec.structs.replace(f, extra={}) for f in table.foreign_keys),
+            indexes=tuple(i for i in (self._index(table, i) for i in table.indexes) if i),
+            checks=tuple(c for c in (self._check(table, c) for c in table.checks) if c),
+            wires=(),
+        )
+        return msgspec.structs.replace(made, extra={"options": self._options(table)})
+
+    def _options(self, table: Table) -> str:
+        """Return the options that both flavours have."""
+        given = table.extra.get("options", "")
+        engine = table.extra.get("engine", "InnoDB")
+        if engine not in _ENGINES:
+            self._leave("engine", table.name, f"InnoDB instead of {engine}")
+            engine = "InnoDB"
+        if table.extra.get("partitioning"):
+            self._leave("partitioning", table.name, "made as one plain table with all rows")
+        options = [f"ENGINE={engine}"]
+        collation = _COLLATE.search(given)
+        if collation:
+            found = self._collation(table, collation[1])
+            options.append(f"DEFAULT CHARSET={found.split('_')[0]} COLLATE={found}")
+        elif charset := _CHARSET.search(given):
+            options.append(f"DEFAULT CHARSET={charset[1]}")
+        if row_format := _ROW_FORMAT.search(given):
+            options.append(row_format[0])
+        if table.comment:
+            options.append(f"COMMENT={literal(table.comment)}")
+        return " ".join(options)
+
+    def _collation(self, table: Table, collation: str) -> str:
+        found, change = counterpart(collation, self._server)
+        if change:
+            self._leave(f"collation {collation}", table.name, f"{found} instead: {change}")
+        return found
+
+    def _column(self, table: Table, column: Column) -> Column:
+        name = f"{table.name}.{column.name}"
+        type_, collation, note = self._type(column)
+        if note:
+            self._leave("type of column", name, note)
+        if collation:
+            collation = self._collation(table, collation)
+        extra = {k: v for k, v in column.extra.items() if k != "definition"}
+        if collation:
+            extra["charset"] = collation.split("_")[0]
+        if extra.pop("period", None):  # nobody else would fill it
+            column = msgspec.structs.replace(column, generated=None, default=None)
+        if "srid" in extra and self._server.is_mariadb:
+            self._leave("SRID of column", name, "MariaDB checks none")
+            del extra["srid"]
+        if "invisible" in extra and not self._server.has_invisible_columns:
+            self._leave("invisibility of column", name, "this server has no invisible columns")
+            del extra["invisible"]
+        made = msgspec.structs.replace(column, type=type_, collation=collation, extra=extra)
+        return self._with_default(made, name)
+
+    def _with_default(self, column: Column, name: str) -> Column:
+        if column.default is None:
+            return column
+        words = default_of(column.default, column, self._server)
+        if words.text is None:
+            self._leave("default", name, words.reason or "it has no counterpart")
+        return msgspec.structs.replace(column, default=words.text)
+
+    def _type(self, column: Column) -> tuple[str, str | None, str | None]:
+        """Return type and collation here, and what changes with them."""
+        server, type_ = self._server, column.type
+        if column.arrow == "arrow.json":  # to MariaDB a long text, with a check
+            told = self._other and not server.is_mariadb
+            return "json", None, "json keeps documents and not their text" if told else None
+        if type_ == "uuid" and not server.has_uuid:
+            return f"char({_UUID_CHARACTERS})", "ascii_general_ci", "MySQL has no type uuid"
+        if type_ == "inet4" and not server.has(mysql=None, mariadb=(10, 10, 1)):
+            return f"varchar({_INET4_CHARACTERS})", "ascii_bin", "it has no type inet4"
+        if type_ == "inet6" and not server.has(mysql=None, mariadb=(10, 5, 1)):
+            return f"varchar({_INET6_CHARACTERS})", "ascii_bin", "it has no type inet6"
+        if type_.startswith("vector") and not server.has(mysql=(9, 0, 0), mariadb=(11, 7, 1)):
+            return "longblob", None, "this server has no vectors"
+        if not server.is_mariadb:  # MariaDB shows what MySQL 8.0.17 no longer takes
+            return re.sub(r"^year\(4\)", "year", type_), column.collation, None
+        return type_, column.collation, None
+
+    def _index(self, table: Table, index: Index) -> Index | None:
+        name = f"{table.name}.{index.name}"
+        if index.kind not in ("sorted", "hash", "btree", "fulltext", "spatial"):
+            self._leave("index", name, f"this server has no index of kind {index.kind}")
+            return None
+        functional = any(c.name is None for c in index.columns)
+        if functional and not self._server.has_functional_indexes:
+            self._leave("index", name, "this server has no indexes over expressions")
+            return None
+        descending = any(c.descending for c in index.columns)
+        if descending and not self._server.has_descending_indexes:
+            self._leave("order of index", name, "this server sorts every column upwards")
+        if "PARSER" in index.definition:
+            self._leave("parser of index", name, "the server's own is used")
+        if "invisible" in index.extra:
+            self._leave("invisibility of index", name, "made as one that is used")
+        return msgspec.structs.replace(index, definition=definition(index.columns), extra={})
+
+    def _check(self, table: Table, check: Check) -> Check | None:
+        name = f"{table.name}.{check.name}"
+        if not self._server.has_checks:
+            self._leave("check", name, "this server reads checks and forgets them")
+            return None
+        if "NOT ENFORCED" in check.definition and self._server.is_mariadb:
+            self._leave("check", name, "it is not enforced on the source")
+            return None
+        return check
