@@ -33,28 +33,25 @@ class MysqlAdapter:
     async def source(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlSource]:
         """Connect to read."""
         from fastload_mysql.driver import open_sessions
-        from fastload_mysql.identity import read_server
+        from fastload_mysql.identity import read_database
         from fastload_mysql.source import MysqlSource
-    from fastload_mysql.target import MysqlTarget
 
         async with open_sessions(endpoint, side="source", limit=connections + 1) as sessions:
             async with sessions.lend() as connection:
-                server = await read_server(connection)
-            yield MysqlSource(sessions, server)
+                database = await read_database(connection)
+            yield MysqlSource(sessions, database)
 
     @asynccontextmanager
-    async def target(
-        self, endpoint: Endpoint, *, connections: int
-    ) -> AsyncIterator[MysqlTarget]:
+    async def target(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlTarget]:
         """Connect to write."""
         from fastload_mysql.driver import open_sessions
-        from fastload_mysql.identity import read_server
+        from fastload_mysql.identity import read_database
         from fastload_mysql.target import MysqlTarget
 
         async with open_sessions(endpoint, side="target", limit=connections + 1) as sessions:
             async with sessions.lend() as connection:
-                server = await read_server(connection)
-            yield MysqlTarget(sessions, server)
+                database = await read_database(connection)
+            yield MysqlTarget(sessions, database)
 
 
 ADAPTER = MysqlAdapter()

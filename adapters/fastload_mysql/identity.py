@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import msgspec
 
-from fastload_mysql.connection import Connection, Flavour
+from fastload_mysql.connection import Connection
+from fastload_mysql.flavours import Server, server_of
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A server, and the database of a session's own.
+class Database(msgspec.Struct, frozen=True, kw_only=True):
+    """The database of a session's own, if it has one, and its server.
 
     Attributes:
         identity: Of server and database.
-        folds: ``lower_case_table_names``: 0 tells names apart by case.
     """
 
     identity: str
-    database: str | None
-    flavour: Flavour
-    version: str
-    folds: int
+    name: str | None
+    server: Server
 
 
-async def read_server(connection: Connection) -> Server:
-    """Return who answers."""
+async def read_database(connection: Connection) -> Database:
+    """Return what a connection leads to."""
     row = await connection.fetchrow("SELECT DATABASE(), @@lower_case_table_names")
     assert row is not None
-    database, folds = row
-    return Server(
-        identity=f"mysql:{await _server_id(connection)}/{database or ''}",
-        database=database,
-        flavour=connection.flavour,
-        version=".".join(map(str, connection.version)),
-        folds=int(folds),
+    name, folds = row
+    version = ".".join(map(str, connection.version))
+    return Database(
+        identity=f"mysql:{await _server_id(connection)}/{name or ''}",
+        name=name,
+        server=server_of(connection.flavour, version, int(folds)),
     )
 
 

@@ -29,7 +29,10 @@ def merge(table: TablePlan, staging: QualifiedName) -> Iterator[str]:
     if others:
         changed = ", ".join(f"t.{ident(c)} = s.{ident(c)}" for c in others)
         yield f"UPDATE {target} t JOIN {staged} s ON {same} SET {changed}"
-    first, values = ident(table.merge_by[0]), ", ".join(f"s.{ident(c)}" for c in table.target_columns)
+    first, values = (
+        ident(table.merge_by[0]),
+        ", ".join(f"s.{ident(c)}" for c in table.target_columns),
+    )
     yield (
         f"INSERT INTO {target} ({idents(table.target_columns)}) SELECT {values} "
         f"FROM {staged} s LEFT JOIN {target} t ON {same} WHERE t.{first} IS NULL"

@@ -68,7 +68,9 @@ class Once:
             async with self._tables.alone(connection):
                 await self._tables.make(connection)
             if self._made:
-                await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}")
+                await connection.execute(
+                    f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}"
+                )
                 await connection.execute(
                     create_table(msgspec.structs.replace(self._table, name=self._name))
                 )
@@ -110,7 +112,9 @@ class Once:
         spare = _unused(self._name)
         renames = f"{qualified(self._name)} TO {qualified(self._table.name)}"
         async with self._sessions.lend() as connection:
-            replaced = self._plan.mode == "replace" and await _is_there(connection, self._table.name)
+            replaced = self._plan.mode == "replace" and await _is_there(
+                connection, self._table.name
+            )
             if replaced:
                 renames = f"{qualified(self._table.name)} TO {qualified(spare)}, {renames}"
             await connection.execute(f"RENAME TABLE {renames}")

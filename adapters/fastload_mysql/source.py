@@ -13,7 +13,7 @@ from fastload.model import Sequence as SequenceModel
 from fastload_mysql.catalog import read_catalog
 from fastload_mysql.counters import read_sequences
 from fastload_mysql.driver import Sessions
-from fastload_mysql.identity import Server
+from fastload_mysql.identity import Database
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.reading import RowsReading, open_reading
 from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
@@ -26,11 +26,11 @@ class MysqlSource:
 
     capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
 
-    def __init__(self, sessions: Sessions, server: Server) -> None:
+    def __init__(self, sessions: Sessions, database: Database) -> None:
         self._sessions = sessions
-        self._database = server.database
-        self.identity = server.identity
-        self.default_schema = server.database or ""
+        self._database = database.name
+        self.identity = database.identity
+        self.default_schema = database.name or ""
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""

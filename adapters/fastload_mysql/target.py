@@ -27,10 +27,10 @@ from fastload.model import (
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql import ddl, fitting, state
 from fastload_mysql.connection import Connection
+from fastload_mysql.counting import advance
 from fastload_mysql.driver import Sessions
-from fastload_mysql.identity import Server
+from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
-from fastload_mysql.numbering import advance
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.transaction import transaction
@@ -43,20 +43,20 @@ class MysqlTarget:
 
     capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
 
-    def __init__(self, sessions: Sessions, server: Server) -> None:
+    def __init__(self, sessions: Sessions, database: Database) -> None:
         self._sessions = sessions
-        self._server = server
-        self._tables = state.Tables(server.database or "_fastload")
-        self.identity = server.identity
-        self.default_schema = server.database or ""
+        self._server = database.server
+        self._tables = state.Tables(database.name or "_fastload")
+        self.identity = database.identity
+        self.default_schema = database.name or ""
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue in this server's words."""
         return translate(
             catalog,
             flavour=self._server.flavour,
-            version=self._server.version,
-            lower_case_table_names=self._server.folds,
+            version=".".join(map(str, self._server.version)),
+            lower_case_table_names=self._server.lower_case_table_names,
         )
 
     async def inspect(self, catalog: Catalog) -> Inspection:
@@ -66,7 +66,7 @@ class MysqlTarget:
 
     def fit(self, source: Column, target: Column, dialect: str) -> Fit:
         """Say how one column's values fit another; see the seam."""
-        return fitting.fit(source, target, dialect)
+        return fitting.fit(source, target, dialect, self._server)
 
     def render(
         self,
@@ -115,7 +115,7 @@ class MysqlTarget:
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set the counters of columns, and sequences; see the seam."""
         async with self._sessions.lend() as connection:
-            await advance(connection, sequences, keep_higher=keep_higher)
+            await advance(connection, sequences, self._server, keep_higher=keep_higher)
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
@@ -138,9 +138,7 @@ class MysqlTarget:
         """Forget the table's receipts and rows, and store its new partitions."""
         async with self._sessions.lend() as connection, transaction(connection):
             await state.fence(connection, self._tables, run, epoch)
-            ours = await state.forget_receipts(
-                connection, self._tables, run, table.source.name
-            )
+            ours = await state.forget_receipts(connection, self._tables, run, table.source.name)
             if table.restartable:
                 # TRUNCATE would commit.
                 name = qualified(table.target.name)
