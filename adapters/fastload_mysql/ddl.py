@@ -19,8 +19,10 @@ from fastload.model import (
     Steps,
     Table,
 )
+from fastload.schema_work import Renames
 from fastload_mysql.clauses import check, collation_of, column, key_or_index, with_table
 from fastload_mysql.ddl_after import after_steps
+from fastload_mysql.naming import lowered
 from fastload_mysql.numbering import create
 from fastload_mysql.quoting import ident, qualified
 
@@ -54,9 +56,15 @@ def render(
             indexes=indexes,
             foreign_keys=foreign_keys,
             statistics=statistics,
-            rename_columns=rename_columns or {},
+            rename_columns=_by_stored_name(rename_columns or {}, catalog),
         ),
     )
+
+
+def _by_stored_name(renames: Renames, catalog: Catalog) -> Renames:
+    """Return new names of columns by the names that a server which folds them has for tables."""
+    known = {t.name for t in catalog.tables}
+    return {n if n in known else lowered(n): names for n, names in renames.items()}
 
 
 def _clearing(existing: Inspection, mode: str) -> list[Step]:

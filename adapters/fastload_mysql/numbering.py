@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fastload.model import Column, NotCarried, QualifiedName, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.flavours import Server
+from fastload_mysql.naming import lowered
 from fastload_mysql.quoting import literal, qualified
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -84,7 +85,7 @@ def advances(
         server: The target.
         keep_higher: Never set one back behind where it stands here.
     """
-    now = {(QualifiedName(s, t), c.lower()): value or 1 for s, t, c, value in here}
+    now = {(_stored(QualifiedName(s, t), server), c.lower()): value or 1 for s, t, c, value in here}
     found = []
     for sequence in sequences:
         value = next_value(sequence)
@@ -94,10 +95,14 @@ def advances(
             found += _restart(sequence, value, server, keep_higher)
             continue
         table, column = sequence.owner
-        stands = now.get((table, column.lower()))
+        stands = now.get((_stored(table, server), column.lower()))
         if stands is not None and value >= 1 and not (keep_higher and stands >= value):
             found.append(f"ALTER TABLE {qualified(table)} AUTO_INCREMENT = {value}")
     return found
+
+
+def _stored(name: QualifiedName, server: Server) -> QualifiedName:
+    return lowered(name) if server.lower_case_table_names else name
 
 
 def _restart(sequence: SequenceModel, value: int, server: Server, keep_higher: bool) -> list[str]:

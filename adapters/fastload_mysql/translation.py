@@ -179,6 +179,7 @@ class _Translation:
             kind, name = ("primary key" if key.primary else "unique key"), f"{here.name}.{key.name}"
             with self._leaving(kind, name):
                 made.append(indexing.key(key, here))
+                self._comment(kind, name, key)
                 if "NULLS NOT DISTINCT" in key.extra.get("tail", ""):
                     self._leave("NULL in unique key", name, "MySQL takes it more than once")
                 if "deferrable" in key.extra:
@@ -191,10 +192,16 @@ class _Translation:
             name = f"{here.name}.{index.name}"
             with self._leaving("unique index" if index.unique else "index", name):
                 made.append(indexing.index(index, here, source, self._read, self._server))
+                self._comment("index", name, index)
                 if short := [c for c in made[-1].columns if c.prefix is not None]:
                     reason = f"only the first {short[0].prefix} of {short[0].name} are indexed"
                     self._leave("width of index", name, reason)
         return tuple(made)
+
+    def _comment(self, kind: str, name: str, found: Key | Index) -> None:
+        if indexing.short(found.comment) != found.comment:
+            reason = f"it is longer than {indexing.LONGEST_COMMENT} characters"
+            self._leave(f"comment of {kind}", name, reason)
 
     @contextmanager
     def _leaving(self, kind: str, name: str) -> Iterator[None]:

@@ -173,6 +173,13 @@ def test_foreign_keys_speak_of_columns_by_their_last_names():
     assert {"rename:`shop`.`a`", "rename:`shop`.`b`"} <= set(declare.needs)
 
 
+def test_renames_find_tables_whose_names_the_server_folds():
+    names = {QualifiedName("Shop", "T"): {"ref": "new"}}
+    assert (
+        "RENAME COLUMN `ref` TO `new`" in after(table(), rename_columns=names)["rename:`shop`.`t`"]
+    )
+
+
 def test_a_rename_says_anew_what_names_the_column():
     found = table(
         columns=(

@@ -333,6 +333,8 @@ def test_where_counting_goes_on():
     assert advances(known, here, MYSQL, keep_higher=True) == alter
     assert advances(known, [("s", "t", "a", 8)], MYSQL, keep_higher=True) == []
     assert advances(known, [("s", "t", "a", 8)], MYSQL, keep_higher=False) == alter
+    folding = server_of("mysql", "9.7.0", 2)
+    assert advances(known[:1], [("s", "T", "a", 1)], folding, keep_higher=False) == alter
     alone = [counter(owner=None, last_value=7)]
     assert advances(alone, [], MYSQL, keep_higher=True) == []
     assert advances(alone, [], MARIADB, keep_higher=True) == ["SELECT SETVAL(`s`.`q`, 7, 0)"]
