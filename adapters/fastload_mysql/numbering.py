@@ -10,6 +10,8 @@ from fastload_mysql.flavours import Server
 from fastload_mysql.naming import lowered
 from fastload_mysql.quoting import literal, qualified
 
+# MariaDB keeps the ends of its range for itself.
+_LEAST, _MOST = -(1 << 63) + 1, (1 << 63) - 2
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 
 
@@ -118,6 +120,7 @@ def create(sequence: SequenceModel) -> str:
     s = sequence
     return (
         f"CREATE SEQUENCE IF NOT EXISTS {qualified(s.name)} START WITH {s.start} "
-        f"INCREMENT BY {s.increment} MINVALUE {s.minimum} MAXVALUE {s.maximum} "
+        f"INCREMENT BY {s.increment} MINVALUE {max(s.minimum, _LEAST)} "
+        f"MAXVALUE {min(s.maximum, _MOST)} "
         f"CACHE {s.cache} {'' if s.cycle else 'NO'}CYCLE"
     )

@@ -180,7 +180,9 @@ class _Cuts:
     async def _rows(self, lower: Boundary | None, upper: Boundary | None) -> int:
         """Return the server's estimate of the rows in a range."""
         where = self._where(lower, upper)
-        (row,) = await self._connection.fetch_named(f"EXPLAIN SELECT 1 {self._from} WHERE {where}")
+        (row,) = await self._connection.fetch_named(
+            f"EXPLAIN FORMAT=TRADITIONAL SELECT 1 {self._from} WHERE {where}"
+        )
         return int(row["rows"] or 0)
 
     async def _end(

@@ -34,7 +34,7 @@ class AdapterSuite(SourceSuite, TargetSuite):
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     async def test_values_survive(self, endpoint: Endpoint, case: TypeCase) -> None:
-        """What was written is read back equal."""
+        """What was written is read back equal, or as ``given_back`` says."""
         if reason := self.unsupported(case):
             with pytest.raises(fastload.FastloadError, match=reason):
                 await fastload.write(pa.table({"v": case.column()}), endpoint, "public.cases")
@@ -44,7 +44,12 @@ class AdapterSuite(SourceSuite, TargetSuite):
         await fastload.write(data, endpoint, "public.cases")
         async with fastload.read(endpoint, "public.cases", parallel=1) as reading:
             found = await reading.table()
-        assert _by_number(found) == _by_number(data)
+        expected = pa.table({"number": number, "v": self.given_back(case)})
+        assert _by_number(found) == _by_number(expected)
+
+    def given_back(self, case: TypeCase) -> pa.Array:
+        """Return what a case's values are read as, where this database has another type."""
+        return case.column()
 
     def unsupported(self, case: TypeCase) -> str | None:
         """Return what the refusal of a case says, if this database cannot hold its values."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import math
 from typing import Any
 
 import pyarrow as pa
@@ -10,9 +13,18 @@ from fastload_mysql import ADAPTER
 
 from fastload import Url
 from fastload.model import QualifiedName
+from fastload.testing.cases import TypeCase
 from fastload.testing.suite import AdapterSuite
 
 _TYPES = {"int64": "bigint", "string": "longtext"}
+
+
+def _given(case: TypeCase) -> list[Any]:
+    return [v for v in case.values if v is not None]
+
+
+def _since_midnight(value: datetime.time) -> datetime.timedelta:
+    return datetime.datetime.combine(datetime.date.min, value) - datetime.datetime.min
 
 
 class TestMysql(AdapterSuite):
@@ -24,6 +36,30 @@ class TestMysql(AdapterSuite):
         server.execute("DROP DATABASE IF EXISTS public")
         server.execute("CREATE DATABASE public")
         return Url.parse(server.url_for("public"))
+
+    def has_sequences(self, endpoint: Url) -> bool:
+        return endpoint.scheme == "mariadb"
+
+    def unsupported(self, case: TypeCase) -> str | None:
+        if pa.types.is_floating(case.type) and not all(map(math.isfinite, _given(case))):
+            return "is no number"
+        if pa.types.is_decimal(case.type) and case.type.scale > 30:
+            return "up to 65 digits, 30 of them a fraction"
+        return None
+
+    def given_back(self, case: TypeCase) -> pa.Array:
+        type_, values = case.type, case.values
+        if pa.types.is_time(type_):
+            return pa.array([v and _since_midnight(v) for v in values], pa.duration("us"))
+        if pa.types.is_timestamp(type_) and type_.tz:
+            return case.column().cast(pa.timestamp(type_.unit))
+        if pa.types.is_list(type_):
+            return pa.array([None if v is None else json.dumps(v) for v in values])
+        if isinstance(type_, pa.UuidType) and self._server.flavour == "mysql":
+            return pa.array([v and str(v) for v in values])
+        if case.name == "interval":
+            return pa.array(["P14M-3DT0.000001S", None, "PT0S", "P-1M31DT-86400S"])
+        return case.column()
 
     async def fill(
         self, endpoint: Url, name: QualifiedName, data: pa.Table, key: tuple[str, ...]
