@@ -125,7 +125,7 @@ async def _read_tables(
     made = []
     for own, name in names.items():
         create = parse(texts[own], own)
-        _check_columns(own, columns[own], create)
+        check_columns(own, columns[own], create)
         made.append(table_of(name, facts[own][0], columns[own], create, texts[own], types))
     return made
 
@@ -150,12 +150,16 @@ def _check_facts(name: QualifiedName, facts: Sequence[Row], columns: Sequence[Ro
         raise _refused(name, [r["name"] for r in columns])
 
 
-def _check_columns(name: QualifiedName, columns: Sequence[Row], create: CreateTable) -> None:
-    """Refuse a table of which this user sees a part of the columns only."""
-    seen = {r["name"] for r in columns}
-    hidden = [c.name for c in create.columns if c.name not in seen]
-    if hidden or len(seen) != len(create.columns):
-        raise _refused(name, hidden)
+def check_columns(name: QualifiedName, columns: Sequence[Row], create: CreateTable) -> None:
+    """Refuse a table that was altered between two queries, or hides columns from this user."""
+    seen, told = [r["name"] for r in columns], [c.name for c in create.columns]
+    if seen != told:
+        others = sorted(set(seen) ^ set(told)) or told
+        raise SourceError(
+            f"information_schema and SHOW CREATE TABLE differ in {name}: {', '.join(others)}",
+            table=str(name),
+            hint="it was altered just now: try again; or this user may not read all its columns",
+        )
 
 
 def _refused(name: QualifiedName, columns: Sequence[str]) -> SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fastload_mysql.catalog import check_columns
 from fastload_mysql.create_table import parse
 from fastload_mysql.create_text import text_of
 from fastload_mysql.retyping import retyped
@@ -214,3 +215,11 @@ def test_bytes_that_are_no_text_become_digits():
     assert "`é` binary(4) DEFAULT x'00ff275c'," in text
     assert parse(text, NAME).columns[0].default == "x'00ff275c'"
     assert text_of("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("seen", ["a", "abc", "ba", "ac", ""])
+def test_columns_that_two_queries_tell_differently_are_refused(seen):
+    told = lines("`a` int", "`b` int")
+    check_columns(NAME, [{"name": "a"}, {"name": "b"}], told)
+    with pytest.raises(SourceError, match=r"differ in db\.t"):
+        check_columns(NAME, [{"name": c} for c in seen], told)
