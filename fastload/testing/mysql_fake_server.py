@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
 
 _CAPABILITIES = 0x0008_0000 | 0x8000 | 0x2000 | 0x0200 | 0x0008
 _AUTOCOMMIT = 2
@@ -56,7 +57,6 @@ class FakeServer:
             pass
         finally:
             self.closed.set()
-            writer.close()
 
     async def _receive(self, reader: asyncio.StreamReader) -> int:
         start = await reader.readexactly(4)
@@ -80,7 +80,31 @@ async def fake_server(
         plugin: The plugin that it names for the login.
     """
     fake = FakeServer(list(answers), login, plugin)
-    listening = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
-    fake.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+    async with listening(fake.serve) as fake.port:
         yield fake
+
+
+Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(serve: Serve) -> AsyncIterator[int]:
+    """Serve on a port of 127.0.0.1, which is yielded; at the end every connection is closed."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)

@@ -19,7 +19,7 @@ from fastload_mysql.driver import MysqlDriver, open_sessions
 
 from fastload import errors
 from fastload.testing import private_server
-from fastload.testing.mysql_fake_server import fake_server
+from fastload.testing.mysql_fake_server import fake_server, listening
 from fastload.testing.mysql_programs import spec_of
 from fastload.testing.private_server import free_port
 from fastload.url import Secret, Url
@@ -331,11 +331,8 @@ async def test_another_kind_of_server(says, told):
     async def serve(reader, writer):
         writer.write(says)
         await reader.read()
-        writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listening:
-        port = listening.sockets[0].getsockname()[1]
+    async with listening(serve) as port:
         error = await refused(f"mysql://u:{SECRET}@127.0.0.1:{port}/d?connect_timeout=0.3")
     assert type(error) is errors.ConnectError
     assert told in str(error)
@@ -343,11 +340,9 @@ async def test_another_kind_of_server(says, told):
 
 async def test_a_server_that_hangs_up_at_once():
     async def serve(reader, writer):
-        writer.close()
+        pass
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listening:
-        port = listening.sockets[0].getsockname()[1]
+    async with listening(serve) as port:
         error = await refused(f"mysql://u:{SECRET}@127.0.0.1:{port}/d")
     assert type(error) is errors.ConnectError
     assert "before the login was over" in str(error)
