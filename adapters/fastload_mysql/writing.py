@@ -17,6 +17,7 @@ from fastload.errors import EncodeError, FastloadError, TargetError, Unrepresent
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
+from fastload_mysql.fitting import word
 from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
 from fastload_mysql.merging import merge, stage
@@ -71,10 +72,10 @@ async def _load(
 
 
 def _codec(table: TablePlan, column: str) -> str:
-    source = table.columns[table.target_columns.index(column)]
-    extra = table.target.column(column).extra
-    exact = extra.get("encode_exact") if source in table.exact else None
-    return exact or extra["encode"]
+    source = table.source.column(table.columns[table.target_columns.index(column)])
+    target = table.target.column(column)
+    exact = target.extra.get("encode_exact") if source.name in table.exact else None
+    return exact or word(source, target)
 
 
 async def _check(connection: Connection, done: LoadResult, table: TablePlan) -> None:
@@ -98,7 +99,6 @@ async def _encoded(
     reading: Reading, table: TablePlan, columns: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
     from fastload.arrow_input import plan
-
     from fastload_mysql.rows_encode import RowsEncoder
 
     schema = reading.schema

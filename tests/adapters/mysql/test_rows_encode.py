@@ -16,9 +16,9 @@ from fastload_mysql.quoting import ident, literal
 from fastload_mysql.rows_encode import RowsEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.adapters.mysql.conftest import Database
 
 from fastload.arrow_input import plan
+from tests.conftest import MysqlDatabase as Database
 
 pytestmark = pytest.mark.mysql
 EXACT = Context(prec=400)

@@ -54,11 +54,15 @@ class TestMysql(AdapterSuite):
         if pa.types.is_timestamp(type_) and type_.tz:
             return case.column().cast(pa.timestamp(type_.unit))
         if pa.types.is_list(type_):
-            return pa.array([None if v is None else json.dumps(v) for v in values])
+            # MariaDB keeps a document's text, MySQL writes it anew.
+            spaced = (", ", ": ") if self._server.flavour == "mysql" else (",", ":")
+            return pa.array(
+                [None if v is None else json.dumps(v, separators=spaced) for v in values]
+            )
         if isinstance(type_, pa.UuidType) and self._server.flavour == "mysql":
             return pa.array([v and str(v) for v in values])
         if case.name == "interval":
-            return pa.array(["P14M-3DT0.000001S", None, "PT0S", "P-1M31DT-86400S"])
+            return pa.array(["P1Y2M-3DT0.000001S", None, "PT0S", "P-1M31DT-24H"])
         return case.column()
 
     async def fill(
