@@ -164,7 +164,7 @@ async def test_another_host_is_not_trusted(database):
 
 async def test_no_password_goes_to_a_server_without_tls():
     async with fake_server() as fake:
-        error = await refused(f"{fake.url}?ssl_mode=REQUIRED")
+        error = await refused(f"{fake.url}?ssl_mode=REQUIRED&connect_timeout=0.5")
         await fake.closed.wait()
     assert isinstance(error, errors.TlsError)
     assert "no encrypted connections" in str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+import anyio
 import pytest
 from fastload_mysql.driver import MysqlDriver, open_sessions
 from fastload_mysql.load_local import LoadResult, load_local
@@ -200,7 +201,7 @@ REQUESTS = {
 async def test_only_the_token_is_answered(request_):
     async with fake_server(request_) as fake:
         connection = await MysqlDriver("target").open(Url.parse(fake.url))
-        with pytest.raises(errors.TargetError, match="something else"):
+        with anyio.fail_after(5), pytest.raises(errors.TargetError, match="something else"):
             await load_local(connection, LOAD, TOKEN, given(b"a secret row"))
         assert not connection.usable
         await connection.wait_closed()
