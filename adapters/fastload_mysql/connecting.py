@@ -20,7 +20,16 @@ from fastload_mysql.driver_errors import refusal
 CONNECT_TIMEOUT_S = 30.0
 PORT = 3306
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key")
-_KNOWN = ("unix_socket", "charset", "ssl_mode", *_FILES, "connect_timeout", "program_name")
+_KNOWN = (
+    "unix_socket",
+    "charset",
+    "compression",
+    "ssl_mode",
+    *_FILES,
+    "connect_timeout",
+    "program_name",
+)
+_COMPRESSIONS = ("off", "zlib")
 # The names of MySQL's own client.
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 DEMANDED = ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
@@ -56,6 +65,7 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         "tls_demanded": mode in DEMANDED,
         "autocommit": True,
         "local_infile": side == "target",
+        "compresses": _compresses(options.get("compression", "off"), side),
     }
 
 
@@ -74,6 +84,12 @@ def _socket_path(url: Url, options: Any) -> str | None:
 
 def _wrong(side: str, what: str, known: tuple[str, ...]) -> errors.ConfigError:
     return errors.ConfigError(what, side=side, hint=f"known: {', '.join(known)}")
+
+
+def _compresses(word: str, side: str) -> bool:
+    if word not in _COMPRESSIONS:
+        raise _wrong(side, f"compression={word} in the URL", _COMPRESSIONS)
+    return word == "zlib"
 
 
 def _timeout_s(text: str | None, side: str) -> float:

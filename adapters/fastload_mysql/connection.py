@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pymysql import err
 
 from fastload.errors import FastloadError, SourceError, TargetError
+from fastload_mysql.compression import begin_command
 from fastload_mysql.driver_errors import translated
 from fastload_mysql.packets import COM_QUIT, IN_TRANSACTION, framed
 from fastload_mysql.wire import Wire
@@ -154,6 +155,7 @@ class Connection:
         """Say goodbye, and wait until the connection is closed."""
         if self.usable:
             with suppress(OSError):
+                begin_command(self._writer.transport)
                 self._writer.write(framed(COM_QUIT))
                 await self._writer.drain()
         self.raw.close()

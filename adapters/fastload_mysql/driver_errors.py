@@ -77,6 +77,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((1146, 1051), _NO_TABLE),
         ((1148, 3948, 4166), _NO_LOCAL),
         ((1153, 2020), _PACKET),
+        ((2066,), _Meaning(errors.ConnectError, "leave out compression=zlib", retryable=False)),
         ((1290, 1792, 1836), _Meaning(hint="the server or session is read-only; check read_only")),
     )
     for number in numbers
