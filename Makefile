@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-KERNEL_MODULES := fastload.kernels.decoder fastload.kernels.encoder
+KERNEL_MODULES := fastload.kernels.decoder fastload.kernels.encoder fastload.kernels.row_hash
 KERNEL_MODULES += fastload_mysql.rows_decode fastload_mysql.rows_encode
 KERNEL_MODULES += fastload_postgres.copy_decode fastload_postgres.copy_encode
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
