@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastload import blocking, errors
-    from fastload.api import copy, plan, read, write
+    from fastload.api import copy, plan, read, verify, write
     from fastload.errors import (
         AdapterNotFound,
         AuthenticationError,
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
         TlsError,
         Unrepresentable,
         UnsupportedType,
+        VerificationError,
     )
     from fastload.model import Plan
     from fastload.progress import display
     from fastload.report import CopyResult, Progress, describe
     from fastload.url import Secret, Url
+    from fastload.verification.result import VerifyResult
 
 _HOMES = {
-    "fastload.api": ("copy", "plan", "read", "write"),
+    "fastload.api": ("copy", "plan", "read", "verify", "write"),
     "fastload.errors": (
         "AdapterNotFound",
         "AuthenticationError",
@@ -69,11 +71,13 @@ _HOMES = {
         "TlsError",
         "Unrepresentable",
         "UnsupportedType",
+        "VerificationError",
     ),
     "fastload.model": ("Plan",),
     "fastload.progress": ("display",),
     "fastload.report": ("CopyResult", "Progress", "describe"),
     "fastload.url": ("Secret", "Url"),
+    "fastload.verification.result": ("VerifyResult",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
@@ -106,6 +110,8 @@ __all__ = [
     "Unrepresentable",
     "UnsupportedType",
     "Url",
+    "VerificationError",
+    "VerifyResult",
     "blocking",
     "copy",
     "describe",
@@ -113,6 +119,7 @@ __all__ = [
     "errors",
     "plan",
     "read",
+    "verify",
     "write",
 ]
 

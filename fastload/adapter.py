@@ -80,12 +80,15 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         tail: Whether its log can be followed.
         replayable: Whether a partition can be read again; a caller's stream cannot.
         casts: Whether it reads columns as other types, as ``Selection.types`` asks.
+        fingerprint: Name of the hash that ``Fingerprinting.fingerprint`` sums, and of all that
+            its values depend on; None where the server has none.
     """
 
     snapshot: str = "shared"
     tail: bool = False
     replayable: bool = True
     casts: bool = True
+    fingerprint: str | None = None
 
 
 class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +99,26 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         ddl: Whether it makes tables.
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
+        mend: Whether it is ``Mending``.
     """
 
     guarantee: str = "L3"
     ddl: bool = True
     merge: bool = True
     wires: frozenset[str] = frozenset()
+    mend: bool = False
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """What rows come to, in any order.
+
+    Attributes:
+        rows: How many there are.
+        sum: Sum of their 64-bit hashes, modulo 2^64.
+    """
+
+    rows: int
+    sum: int
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,6 +280,17 @@ class Source(Protocol):
         """Return what a user should know or grant before reading from here."""
 
 
+class Fingerprinting(Protocol):
+    """A source whose server hashes rows by itself; ``SourceCapabilities.fingerprint`` says so.
+
+    Two sources that name the same hash give the same sum for the same values of the same types,
+    and values that are told apart in any way, as 1.0 and 1.00 or 0.0 and -0.0, hash otherwise.
+    """
+
+    async def fingerprint(self, part: Partition, at: Any, want: ReadSpec) -> Fingerprint:
+        """Return what the rows of a partition come to, hashed over the columns wanted."""
+
+
 class Target(Protocol):
     """A database to write to."""
 
@@ -389,6 +417,20 @@ class Target(Protocol):
 
     async def examine(self) -> Sequence[Finding]:
         """Return what a user should know or grant before writing to here."""
+
+
+class Mending(Protocol):
+    """A target whose rows can be made another's; ``TargetCapabilities.mend`` says so."""
+
+    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+        """Delete rows by key, then merge others, in one transaction; durable when it returns.
+
+        Args:
+            table: A plan to upsert by.
+            rows: Rows to merge, under the names of the target's columns.
+            extra: A plan of the key's columns alone.
+            keys: Keys of the rows to delete.
+        """
 
 
 class StateStore(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,11 +19,14 @@ from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
 from fastload.report import CopyResult, Progress
+from fastload.selection import selection_of
 from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
 
 if TYPE_CHECKING:
     from typing import TypeAlias
+
+    from fastload.verification.result import VerifyResult
 
     Show: TypeAlias = Callable[[Progress], None]
 
@@ -190,6 +194,76 @@ async def plan(
             return await pipeline.partitioned(job, made, at)
 
 
+async def verify(
+    source: Endpoint | str,
+    target: Endpoint | str,
+    *,
+    tables: Iterable[Name] | str | None = None,
+    exclude: Iterable[str] | str = (),
+    parallel: int | None = None,
+    memory: str | int = "192MiB",
+    on_unrepresentable: str | Mapping[Name, str] = "error",
+    types: Mapping[Name, str] | None = None,
+    where: Mapping[Name, str] | None = None,
+    rename: Mapping[Name, Name] | None = None,
+    limit: int = 1000,
+    report: str | Path | None = None,
+) -> VerifyResult:
+    """Compare every row of two databases, and name what differs down to key and column.
+
+    Rows are hashed on both sides, by the servers themselves where both are PostgreSQL since 14,
+    and the hashes summed part by part; where sums differ, the rows are found and compared column
+    by column. Each side is read in one snapshot of its own: what is written to either meanwhile
+    is seen on that side alone. Nothing is changed.
+
+    Args:
+        source: As in ``copy``.
+        target: As in ``copy``.
+        tables: As in ``copy``; tables that only the target has are not looked at.
+        exclude: As in ``copy``.
+        parallel: Connections to either side.
+        memory: Bound of the buffers, and of the rows that are held to be matched.
+        on_unrepresentable: As it was given to ``copy``: ``"null"`` compares what the target could
+            not hold as NULL.
+        types: As it was given to ``copy``.
+        where: Filter of the source's rows, as given to ``copy``; the target is read whole.
+        rename: As it was given to ``copy``.
+        limit: Rows of each table to name; whether others differ is told.
+        report: A folder to write the differences to, where there are any.
+
+    Returns:
+        What was found. ``result.equal`` says whether all that was compared is equal; columns that
+        cannot be compared are listed. ``await result.repair()`` mends the target.
+
+    Raises:
+        ConfigError: An option or URL is wrong; nothing was contacted.
+        FastloadError: Others, as the names say. Differences are no error.
+    """
+    from fastload.verification.comparison import compare
+    from fastload.verification.repairing import repairer
+
+    if type(limit) is not int or limit < 1:
+        raise ConfigError(f"limit={limit!r} is not a number of rows", hint="1 or more")
+    options = CopyOptions.make(
+        tables=tables,
+        exclude=exclude,
+        mode="upsert",
+        parallel=parallel,
+        memory=memory,
+        on_unrepresentable=on_unrepresentable,
+        types=types,
+        where=where,
+        rename=rename,
+    )
+    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    options = _fitted(options, here, there)
+    compared = await compare(here, there, options, limit)
+    result = compared.result.with_repair(repairer(here, there, options, limit))
+    if report is not None and not result.equal:
+        result.write(report)
+    return result
+
+
 @asynccontextmanager
 async def read(
     source: Endpoint | str,
@@ -250,7 +324,7 @@ async def read(
 
 async def _one_table(source: Source, options: CopyOptions, types: Mapping[str, str]) -> Table:
     """Return the one table that the options name, with its columns as these types."""
-    catalog = await source.catalog(_selection(options))
+    catalog = await source.catalog(selection_of(options))
     names = ", ".join(str(t.name) for t in catalog.tables)
     if len(catalog.tables) != 1:
         raise ConfigError(f"several tables are meant: {names}", hint='name one: "schema.table"')
@@ -321,7 +395,7 @@ async def _copy(source: Source, target: Target, options: CopyOptions, meter: Met
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
-    catalog = await source.catalog(_selection(options))
+    catalog = await source.catalog(selection_of(options))
     wanted = target.translate(planner.renamed(catalog, options))
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
 
@@ -351,15 +425,6 @@ async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     existing = await job.target.inspect(job.wanted)
     resume.check(stored, job.catalog, existing, job.options, job.source.identity)
     return stored
-
-
-def _selection(options: CopyOptions) -> Selection:
-    return Selection(
-        tables=options.tables,
-        names=options.names,
-        exclude=options.exclude,
-        types=options.types,
-    )
 
 
 def _run_name(job: pipeline.Job) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from anyio.from_thread import BlockingPortal
 
-__all__ = ["copy", "plan", "read", "write"]
+__all__ = ["copy", "plan", "read", "verify", "write"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +38,7 @@ def _blocking(verb: Callable[P, Awaitable[T]]) -> Callable[P, T]:
 
 copy = _blocking(api.copy)
 plan = _blocking(api.plan)
+verify = _blocking(api.verify)
 write = _blocking(api.write)
 
 

@@ -40,6 +40,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         labels: Those of an enumerated type, in order.
         folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
             None where every character counts.
+        padded: Whether spaces at the end of its texts are filling that means nothing.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     collation: str | None = None
     folds: str | None = None
+    padded: bool = False
     comment: str | None = None
     extra: dict[str, str] = {}
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from fastload.model import Plan, TablePlan
     from fastload.report import CopyResult, Progress, TableResult
+    from fastload.verification.result import VerifyResult
 
+_DIFFERENCES = 100
 # Colours follow the reader's scheme; everything is scoped, since notebooks share one page.
 _STYLE = """<style>
 .fastload{font:14px/1.45 system-ui,sans-serif;color:CanvasText;max-width:70em}
@@ -62,6 +64,25 @@ def plan_fragment(plan: Plan) -> str:
         _list("Not carried", plan.not_carried),
         _list("Before the rows", [s.title for s in plan.before]),
         _list("After the rows", [s.title for s in plan.after]),
+    ]
+    return _wrapped(parts)
+
+
+def check_fragment(result: VerifyResult) -> str:
+    """Return a comparison for a notebook's cell."""
+    from fastload.verification.result import summary, table_line
+
+    parts = [
+        f"<p><b>{escape(summary(result))}</b></p>",
+        table(
+            ("table", "rows of the source", "of the target", "found"),
+            [(t.title, f"{t.rows:,}", f"{t.rows_target:,}", table_line(t)) for t in result.tables],
+            numeric=(1, 2),
+        ),
+        _list("Differences", result.differences[:_DIFFERENCES]),
+        _list("Not compared", result.not_compared),
+        _list("Values may lose", result.losses),
+        _list("Not one consistent state", [d for d in [result.inconsistent_because] if d]),
     ]
     return _wrapped(parts)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from fastload.adapter import Selection
+from fastload.config import CopyOptions
 from fastload.errors import TableNotFound
 from fastload.model import QualifiedName
 
@@ -25,6 +26,16 @@ class Relation(Protocol):
 
 
 R = TypeVar("R", bound=Relation)
+
+
+def selection_of(options: CopyOptions) -> Selection:
+    """Return what the options select."""
+    return Selection(
+        tables=options.tables,
+        names=options.names,
+        exclude=options.exclude,
+        types=options.types,
+    )
 
 
 def choose(relations: Sequence[R], select: Selection) -> list[R]:

@@ -37,3 +37,9 @@ def merge(table: TablePlan, staging: QualifiedName) -> Iterator[str]:
         f"INSERT INTO {target} ({idents(table.target_columns)}) SELECT {values} "
         f"FROM {staged} s LEFT JOIN {target} t ON {same} WHERE t.{first} IS NULL"
     )
+
+
+def delete_staged(table: TablePlan, staging: QualifiedName) -> str:
+    """Return the statement that deletes the rows whose keys are staged."""
+    same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
+    return f"DELETE t FROM {qualified(table.target.name)} t JOIN {qualified(staging)} s ON {same}"

@@ -96,6 +96,7 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         length=found.length,
         labels=found.labels,
         collation=row["collation"],
+        padded=facts.base == "char",
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )

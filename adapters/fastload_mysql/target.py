@@ -35,13 +35,13 @@ from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
-from fastload_mysql.writing import write_rows
+from fastload_mysql.writing import delete_rows, write_rows
 
 
 class MysqlTarget:
     """Writes one database."""
 
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, mend=True)
 
     def __init__(self, sessions: Sessions, database: Database) -> None:
         self._sessions = sessions
@@ -133,6 +133,12 @@ class MysqlTarget:
         """Do a whole plan at once; see the seam."""
         write = partial(_written, table, reading, receipt)
         return await Once(self._sessions, self._tables, plan, table, write).run()
+
+    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+        """Delete and merge rows in one transaction; see the seam."""
+        async with self._sessions.lend() as connection, transaction(connection):
+            await delete_rows(connection, extra, keys)
+            await write_rows(connection, table, rows)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

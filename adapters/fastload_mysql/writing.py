@@ -20,7 +20,7 @@ from fastload_mysql.driver_errors import refusal
 from fastload_mysql.fitting import word
 from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
-from fastload_mysql.merging import merge, stage
+from fastload_mysql.merging import delete_staged, merge, stage
 from fastload_mysql.quoting import literal, qualified
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ async def write_rows(
         await connection.execute(statement)
     await connection.execute(f"DROP TEMPORARY TABLE {qualified(staging)}")
     return rows
+
+
+async def delete_rows(connection: Connection, table: TablePlan, keys: Reading) -> None:
+    """Delete the rows that have one of these keys, which are the plan's columns."""
+    staging = QualifiedName(table.target.name.schema, STAGING)
+    await connection.execute(stage(table, staging))
+    await _load(connection, table, keys, staging)
+    await connection.execute(delete_staged(table, staging))
+    await connection.execute(f"DROP TEMPORARY TABLE {qualified(staging)}")
 
 
 async def _load(

@@ -35,12 +35,13 @@ class PostgresAdapter:
     ) -> AsyncIterator[PostgresSource]:
         """Connect to read."""
         from fastload_postgres.connection import open_sessions
+        from fastload_postgres.fingerprint import hash_name
         from fastload_postgres.source import PostgresSource, identify
 
         async with open_sessions(endpoint, side="source", limit=connections + 1) as sessions:
             async with sessions.lend() as connection:
-                identity = await identify(connection)
-            yield PostgresSource(sessions, identity)
+                identity, name = await identify(connection), await hash_name(connection)
+            yield PostgresSource(sessions, identity, name)
 
     @asynccontextmanager
     async def target(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 DIALECT = "postgres"
 _ROW_BYTES_GUESS = 100
 _USER_OID = 16384
+_PADDED_OID = 1042  # bpchar
 _PLACES = ("column_names", "expressions", "descending")
 _ACTIONS = {
     "a": "NO ACTION",
@@ -213,6 +214,7 @@ def _column(table: QualifiedName, row: Record, retyped: TypeFacts | None) -> Col
         length=row["length"] if facts.oid == row["base"] else None,
         labels=tuple(row["labels"] or ()) if facts.kind == "e" and not retyped else (),
         collation=None if retyped else row["collation"],
+        padded=facts.oid == _PADDED_OID,
         comment=row["comment"],
         extra={k: v for k, v in extra.items() if v is not None},
     )

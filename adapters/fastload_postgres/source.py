@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastload.adapter import PartitionSpec, ReadSpec, Selection, SourceCapabilities
+from fastload.adapter import (
+    Fingerprint,
+    PartitionSpec,
+    ReadSpec,
+    Selection,
+    SourceCapabilities,
+)
 from fastload.model import Catalog, Finding, Partition, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_postgres.catalog import current_sequences, read_catalog
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_source
+from fastload_postgres.fingerprint import fingerprint
 from fastload_postgres.partitions import plan_partitions
 from fastload_postgres.quoting import DEFAULT_SCHEMA
 from fastload_postgres.reading import CopyReading, open_reading
@@ -20,12 +27,14 @@ from fastload_postgres.snapshot import PostgresSnapshot, open_snapshot
 class PostgresSource:
     """Reads one database."""
 
-    capabilities = SourceCapabilities(snapshot="shared", tail=False, replayable=True)
     default_schema = DEFAULT_SCHEMA
 
-    def __init__(self, sessions: Sessions, identity: str) -> None:
+    def __init__(self, sessions: Sessions, identity: str, hash_name: str | None = None) -> None:
         self._sessions = sessions
         self.identity = identity
+        self.capabilities = SourceCapabilities(
+            snapshot="shared", tail=False, replayable=True, fingerprint=hash_name
+        )
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""
@@ -62,6 +71,15 @@ class PostgresSource:
                 yield reading
         finally:
             await at.give_back(connection, reusable=reading is not None and reading.complete)
+
+    async def fingerprint(
+        self, part: Partition, at: PostgresSnapshot, want: ReadSpec
+    ) -> Fingerprint:
+        """Let the server hash the rows of a partition; see the seam."""
+        async with at.reader() as connection:
+            found = await fingerprint(connection, part, want)
+            await at.prove_parts(connection, want.table)
+            return found
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a reader."""

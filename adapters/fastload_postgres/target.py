@@ -32,7 +32,7 @@ from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.sequences import advance
 from fastload_postgres.translation import translate
-from fastload_postgres.writing import Layouts, write_rows
+from fastload_postgres.writing import Layouts, delete_rows, write_rows
 
 # Schema statements per transaction. Each holds about four locks until its transaction ends, and
 # the lock table has 64 slots per allowed connection by default.
@@ -55,7 +55,11 @@ class PostgresTarget:
     """Writes one database."""
 
     capabilities = TargetCapabilities(
-        guarantee="L3", ddl=True, merge=True, wires=frozenset({BINARY_WIRE, TEXT_WIRE})
+        guarantee="L3",
+        ddl=True,
+        merge=True,
+        wires=frozenset({BINARY_WIRE, TEXT_WIRE}),
+        mend=True,
     )
     default_schema = DEFAULT_SCHEMA
 
@@ -174,6 +178,13 @@ class PostgresTarget:
                 hint="the partition was rolled back; a rule or trigger on the target may drop rows",
             )
         return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+
+    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+        """Delete and merge rows in one transaction; see the seam."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit = on")
+            await delete_rows(connection, extra, keys, self._layouts)
+            await write_rows(connection, table, rows, self._layouts)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

@@ -42,6 +42,7 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
         labels=column.labels if forms.encode == "enum" else (),
         collation=None,
         folds=None,
+        padded=False,
         extra=forms.codecs(),
     )
 

@@ -85,6 +85,22 @@ async def write_rows(
         return rows
 
 
+async def delete_rows(
+    connection: Connection, table: TablePlan, keys: Reading, layouts: Layouts
+) -> None:
+    """Delete the rows that have one of these keys, which are the plan's columns."""
+    with translated("target", str(table.target.name)), _explained(table):
+        await connection.execute(_stage(table))
+        staging = QualifiedName("pg_temp", _STAGING)
+        await _copy_in(connection, table, keys, layouts, staging)
+        same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.target_columns)
+        await connection.execute(
+            f"DELETE FROM {qualified(table.target.name)} AS t "
+            f"USING {qualified(staging)} AS s WHERE {same}"
+        )
+        await connection.execute(f"DROP TABLE {qualified(staging)}")
+
+
 async def _copy_in(
     connection: Connection,
     table: TablePlan,

@@ -1,0 +1,1 @@
+"""Comparison of what two databases hold, row by row, and the repair of what differs."""

@@ -1,0 +1,208 @@
+"""Rows of both sides matched by key: which are missing, extra or different, and where."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastload.verification.pairs import TablePair
+from fastload.verification.result import ColumnDifference, Difference
+from fastload.verification.sides import Side, hashing, hashing_of, numbers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN_CHARACTERS = 200
+
+
+class Matched(NamedTuple):
+    """What rows of both sides come to.
+
+    Attributes:
+        rows: The source's rows that are missing or different on the target.
+        extra: The target's rows that the source does not have.
+        more: Whether rows were left out.
+    """
+
+    differences: tuple[Difference, ...]
+    rows: list[pa.RecordBatch]
+    extra: list[pa.RecordBatch]
+    more: bool
+
+
+class _Row(NamedTuple):
+    key: int
+    hash: int
+    batch: int
+    row: int
+
+
+def match(
+    pair: TablePair,
+    here: Side,
+    there: Side,
+    batches: tuple[Sequence[pa.RecordBatch], Sequence[pa.RecordBatch]],
+    limit: int,
+) -> Matched:
+    """Match the rows that both sides have picked."""
+    left, right = (
+        _unmatched(side, pair, some) for side, some in zip((here, there), batches, strict=True)
+    )
+    _cancel(left, right)
+    both, missing, extra = _apart(left, right)
+    more = len(both) + len(missing) + len(extra) > limit
+    both, rest = both[:limit], limit - min(limit, len(both))
+    missing, rest = missing[:rest], rest - min(rest, len(missing))
+    extra = extra[:rest]
+    found = [
+        *_different(pair, here, there, batches, both),
+        *_alone(pair, here, batches[0], missing, "missing"),
+        *_alone(pair, there, batches[1], extra, "extra"),
+    ]
+    rows = _taken(batches[0], [*(a for a, _ in both), *missing])
+    return Matched(tuple(found), rows, _taken(batches[1], extra), more)
+
+
+def _unmatched(
+    side: Side, pair: TablePair, batches: Sequence[pa.RecordBatch]
+) -> defaultdict[int, list[_Row]]:
+    """Return rows by the hash of their key."""
+    tool = hashing_of(side, pair)
+    found: defaultdict[int, list[_Row]] = defaultdict(list)
+    for place, batch in enumerate(batches):
+        rows, keys = map(numbers, tool.hasher.hashes(tool.flat(batch)))
+        for row, (key, row_hash) in enumerate(zip(keys, rows, strict=True)):
+            found[key].append(_Row(key, row_hash, place, row))
+    return found
+
+
+def _cancel(left: dict[int, list[_Row]], right: dict[int, list[_Row]]) -> None:
+    """Take out the rows that are there on both sides, as often as they are on both."""
+    for key in left.keys() & right.keys():
+        common = Counter(r.hash for r in left[key]) & Counter(r.hash for r in right[key])
+        left[key] = _without(left[key], Counter(common))
+        right[key] = _without(right[key], Counter(common))
+
+
+def _without(rows: list[_Row], gone: Counter[int]) -> list[_Row]:
+    kept = []
+    for row in rows:
+        if gone[row.hash]:
+            gone[row.hash] -= 1
+        else:
+            kept.append(row)
+    return kept
+
+
+def _apart(
+    left: dict[int, list[_Row]], right: dict[int, list[_Row]]
+) -> tuple[list[tuple[_Row, _Row]], list[_Row], list[_Row]]:
+    both: list[tuple[_Row, _Row]] = []
+    missing: list[_Row] = []
+    extra: list[_Row] = []
+    for key in {**left, **right}:
+        here, there = left.get(key, []), right.get(key, [])
+        both += zip(here, there, strict=False)
+        missing += here[len(there) :]
+        extra += there[len(here) :]
+    return both, missing, extra
+
+
+def _taken(batches: Sequence[pa.RecordBatch], rows: Sequence[_Row]) -> list[pa.RecordBatch]:
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        places[row.batch].append(row.row)
+    return [batches[b].take(_places(some)) for b, some in places.items()]
+
+
+def _places(rows: Sequence[int]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(rows, pa.int64())
+
+
+def _alone(
+    pair: TablePair,
+    side: Side,
+    batches: Sequence[pa.RecordBatch],
+    rows: Sequence[_Row],
+    kind: str,
+) -> list[Difference]:
+    return [
+        Difference(table=str(pair.source.name), kind=kind, key=_key(pair, batches[r.batch], r.row))
+        for r in rows
+    ]
+
+
+def _different(
+    pair: TablePair,
+    here: Side,
+    there: Side,
+    batches: tuple[Sequence[pa.RecordBatch], Sequence[pa.RecordBatch]],
+    rows: Sequence[tuple[_Row, _Row]],
+) -> list[Difference]:
+    """Say for each pair of rows which columns differ, by the hashes of each column."""
+    columns = _column_hashes(pair, here, batches[0]), _column_hashes(pair, there, batches[1])
+    found = []
+    for a, b in rows:
+        one, other = batches[0][a.batch], batches[1][b.batch]
+        differing = [
+            ColumnDifference(
+                p.source.name, shown(one.column(i)[a.row]), shown(other.column(i)[b.row])
+            )
+            for i, p in enumerate(pair.pairs)
+            if columns[0][a.batch][i][a.row] != columns[1][b.batch][i][b.row]
+        ]
+        found.append(
+            Difference(
+                table=str(pair.source.name),
+                kind="different",
+                key=_key(pair, one, a.row),
+                columns=tuple(differing),
+            )
+        )
+    return found
+
+
+def _column_hashes(
+    pair: TablePair, side: Side, batches: Sequence[pa.RecordBatch]
+) -> list[list[tuple[int, ...]]]:
+    """Return, for each batch and column, the hashes of its values."""
+    import pyarrow as pa
+
+    tools: list[Any] = []
+    for column, p in zip(side.columns(pair), pair.pairs, strict=True):
+        schema = pa.schema([batches[0].schema.field(column.name)]) if batches else pa.schema([])
+        tools.append(hashing(schema, [(column.name, p.kind)]) if batches else None)
+    return [
+        [numbers(t.hasher.hashes(t.flat(batch.select([i])))[0]) for i, t in enumerate(tools)]
+        for batch in batches
+    ]
+
+
+def _key(pair: TablePair, batch: pa.RecordBatch, row: int) -> dict[str, str | None]:
+    places = pair.key or range(len(pair.pairs))
+    return {pair.pairs[i].source.name: shown(batch.column(i)[row]) for i in places}
+
+
+def shown(scalar: pa.Scalar) -> str | None:
+    """Return a value as text, long ones with their beginning, end and length."""
+    try:
+        value = scalar.as_py()
+    except (ValueError, OverflowError):
+        return str(scalar)
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return _shortened(value.hex(), len(value), "bytes")
+    if isinstance(value, str):
+        return _shortened(value, len(value), "characters")
+    return str(value)
+
+
+def _shortened(text: str, length: int, unit: str) -> str:
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    half = _SHOWN_CHARACTERS // 2
+    return f"{text[:half]}…{text[-half:]} ({length:,} {unit})"

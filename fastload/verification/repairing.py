@@ -1,0 +1,186 @@
+"""Rows of the target made the source's where they differ, and compared again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from fastload import planner
+from fastload.adapter import Endpoint, Mending, Target
+from fastload.channel import Waits
+from fastload.config import CopyOptions
+from fastload.errors import PlanError, SchemaMismatch
+from fastload.model import Column, Cut, QualifiedName, Seal, TablePlan
+from fastload.registry import open_source, open_target
+from fastload.selection import selection_of
+from fastload.typemap import schema_of
+from fastload.verification.comparison import Ranges, compare
+from fastload.verification.result import Difference, TableCheck, VerifyResult
+from fastload.verification.verifier import Located
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def repairer(
+    here: Endpoint, there: Endpoint, options: CopyOptions, limit: int
+) -> Callable[[VerifyResult], Awaitable[VerifyResult]]:
+    """Return what repairs a result of these two databases."""
+
+    async def repair(result: VerifyResult) -> VerifyResult:
+        """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
+        differing = [t for t in result.tables if not t.equal]
+        _check_there(differing)
+        narrowed = _narrowed(options, differing)
+        plans = await _plans(here, there, narrowed)
+        ranges = _ranges(differing)
+        last: tuple[Difference, ...] = ()
+        while True:
+            compared = await compare(here, there, narrowed, limit, ranges)
+            found = compared.result.differences
+            # What is still the same is not mended by writing it once more.
+            if not compared.located or found == last:
+                break
+            last = found
+            async with open_target(there, connections=1) as target:
+                for located in compared.located:
+                    await _mend(target, plans[located.pair.source.name], located)
+        final = await compare(here, there, narrowed, limit)
+        return final.result.with_repair(repair)
+
+    return repair
+
+
+def _check_there(tables: Sequence[TableCheck]) -> None:
+    for table in tables:
+        if table.because:
+            raise PlanError(
+                f"{table.name} cannot be repaired: {table.because}",
+                side="target",
+                table=table.name,
+                hint="copy the table first",
+            )
+
+
+def _narrowed(options: CopyOptions, tables: Sequence[TableCheck]) -> CopyOptions:
+    """Return the options for these tables alone."""
+    names = tuple(t.table for t in tables)
+    keep = {(n.schema, n.name) for n in names}
+    return msgspec.structs.replace(
+        options,
+        tables=None,
+        names=names,
+        exclude=(),
+        where={k: v for k, v in options.where.items() if k in keep},
+        rename_tables={k: v for k, v in options.rename_tables.items() if k in keep},
+        rename_columns={k: v for k, v in options.rename_columns.items() if k[:2] in keep},
+        types={k: v for k, v in options.types.items() if k[:2] in keep},
+        on_unrepresentable={
+            k: v for k, v in options.on_unrepresentable.items() if k is None or k[:2] in keep
+        },
+    )
+
+
+def _ranges(tables: Sequence[TableCheck]) -> Ranges:
+    return {t.table: t.ranges for t in tables if t.ranges}
+
+
+async def _plans(
+    here: Endpoint, there: Endpoint, options: CopyOptions
+) -> dict[QualifiedName, TablePlan]:
+    """Return how rows of these tables are merged into the target."""
+    async with open_source(here, connections=1) as source, open_target(there, connections=1) as to:
+        if not to.capabilities.mend:
+            raise PlanError(
+                "this target cannot be repaired row by row",
+                side="target",
+                hint="copy the tables anew with mode='truncate'",
+            )
+        options = options.between(source.default_schema, to.default_schema)
+        options = msgspec.structs.replace(options, route="arrow")
+        catalog = await source.catalog(selection_of(options))
+        wanted = to.translate(planner.renamed(catalog, options))
+        existing = await to.inspect(wanted)
+        plan = planner.make(
+            catalog, wanted, existing, source=source, target=to, options=options, run="repair"
+        )
+    return {t.source.name: t for t in plan.tables}
+
+
+async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
+    """Write and delete the rows that were located, in one transaction."""
+    pair = located.pair
+    exact = tuple(p.source.name for p in pair.pairs if p.exact)
+    order = [c for c in plan.columns if c in {p.source.name for p in pair.pairs}]
+    if missing := [c for c in plan.columns if c not in order]:
+        raise SchemaMismatch(
+            f"rows of {pair.source.name} cannot be repaired: {', '.join(missing)} is not compared",
+            table=str(pair.source.name),
+            column=missing[0],
+            hint="copy the table anew with mode='truncate'",
+        )
+    plan = msgspec.structs.replace(plan, exact=exact)
+    columns = [pair.source.column(c) for c in order]
+    rows = Held(
+        columns, exact, [b.select(order) for b in located.rows], names=list(plan.target_columns)
+    )
+    extra, keys = _keys(plan, located)
+    await cast("Mending", target).mend(plan, rows, extra, keys)
+
+
+def _keys(plan: TablePlan, located: Located) -> tuple[TablePlan, Held]:
+    """Return the keys of the target's rows that are to go, as the target's own values."""
+    key = plan.merge_by
+    table = located.pair.target
+    extra = msgspec.structs.replace(
+        plan, source=table, columns=key, target_columns=key, exact=(), exactable=()
+    )
+    columns = [table.column(c) for c in key]
+    batches = [b.select(list(key)) for b in located.extra]
+    return extra, Held(columns, (), batches, names=list(key))
+
+
+class Held:
+    """A reading of rows that are in memory already, under the target's names."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        exact: Sequence[str],
+        batches: Sequence[pa.RecordBatch],
+        *,
+        names: list[str],
+    ) -> None:
+        self._names = names
+        self._batches = [b.rename_columns(names) for b in batches]
+        fields = schema_of(columns, exact)
+        import pyarrow as pa
+
+        self._schema = pa.schema(
+            [field.with_name(name) for field, name in zip(fields, names, strict=True)]
+        )
+        self.cut = Cut(visible="held")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Schema of the batches."""
+        return self._schema
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(b.num_rows for b in self._batches)
+
+    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        for batch in self._batches:
+            yield batch
+
+    async def seal(self) -> Seal:
+        """Return what is held."""
+        return Seal(rows=self.rows, bytes=sum(b.nbytes for b in self._batches))
+
+    def waits(self) -> Waits:
+        """Return none: nobody waits for what is there."""
+        return Waits()

@@ -1,0 +1,232 @@
+"""One side of a comparison: rows read in partitions, hashed, and picked out again."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+
+import anyio
+
+from fastload import arrow_input, retry
+from fastload.adapter import Fingerprint, Fingerprinting, ReadSpec, Snapshot, Source
+from fastload.errors import FastloadError, SourceError, Unrepresentable
+from fastload.model import Column, Cut, Partition, Table
+from fastload.typemap import schema_of
+from fastload.verification.pairs import TablePair
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastload.kernels.row_hash import Buckets, RowHasher
+
+T = TypeVar("T")
+_BATCH_BYTES = 4 << 20
+_BUFFER_BYTES = 8 << 20
+
+
+class Side:
+    """An open source with its snapshot, read by so many lanes at once.
+
+    Attributes:
+        word: ``"source"`` or ``"target"``, for errors.
+    """
+
+    def __init__(self, source: Source, at: Snapshot, word: str, *, lanes: int, memory: int) -> None:
+        self.source = source
+        self.at = at
+        self.word = word
+        self.cuts: set[Cut] = set()
+        self._lanes = anyio.Semaphore(lanes)
+        self._batch_bytes = min(_BATCH_BYTES, memory // lanes // 16)
+        self._buffer_bytes = min(_BUFFER_BYTES, memory // lanes // 8)
+
+    def lane(self) -> AbstractAsyncContextManager[object]:
+        """Wait for a connection's turn."""
+        return self._lanes
+
+    def table(self, pair: TablePair) -> Table:
+        """Return this side's table."""
+        return pair.source if self.word == "source" else pair.target
+
+    def columns(self, pair: TablePair) -> list[Column]:
+        """Return this side's columns that are compared, in their order."""
+        return [p.source if self.word == "source" else p.target for p in pair.pairs]
+
+    def spec(self, pair: TablePair) -> ReadSpec:
+        """Return how this side's rows are read."""
+        columns = self.columns(pair)
+        own = self.word == "source"
+        return ReadSpec(
+            table=self.table(pair),
+            columns=tuple(c.name for c in columns),
+            exact=tuple(c.name for c, p in zip(columns, pair.pairs, strict=True) if p.exact),
+            where=pair.where if own else None,
+            on_unrepresentable=pair.policies if own else {},
+            batch_bytes=self._batch_bytes,
+            buffer_bytes=self._buffer_bytes,
+        )
+
+    async def buckets(self, pair: TablePair, parts: Sequence[Partition], bits: int) -> Buckets:
+        """Hash the rows of partitions, side by side."""
+        from fastload.kernels.row_hash import Buckets
+
+        total = Buckets(bits)
+
+        async def one(part: Partition) -> None:
+            total.merge(await self._again(lambda: self._hash(pair, part, bits)))
+
+        await self._each(parts, one)
+        return total
+
+    async def fingerprint(self, pair: TablePair, parts: Sequence[Partition]) -> Fingerprint:
+        """Let the server hash the rows of partitions, side by side."""
+        found: list[Fingerprint] = []
+        server = cast("Fingerprinting", self.source)
+
+        async def one(part: Partition) -> None:
+            want = self.spec(pair)
+            found.append(await self._again(lambda: server.fingerprint(part, self.at, want)))
+
+        await self._each(parts, one)
+        return Fingerprint(sum(f.rows for f in found), sum(f.sum for f in found) % 2**64)
+
+    async def pick(
+        self, pair: TablePair, parts: Sequence[Partition], wanted: Wanted
+    ) -> list[pa.RecordBatch]:
+        """Return the rows of partitions whose keys' buckets are wanted."""
+        found: list[pa.RecordBatch] = []
+
+        async def one(part: Partition) -> None:
+            found.extend(await self._again(lambda: self._pick(pair, part, wanted)))
+
+        await self._each(parts, one)
+        return found
+
+    async def _each(
+        self, parts: Sequence[Partition], work: Callable[[Partition], Awaitable[None]]
+    ) -> None:
+        async def one(part: Partition) -> None:
+            async with self.lane():
+                await work(part)
+
+        async with anyio.create_task_group() as group:
+            for part in parts:
+                group.start_soon(one, part)
+
+    async def _again(self, work: Callable[[], Awaitable[T]]) -> T:
+        attempts = retry.Attempts()
+        while True:
+            try:
+                return await work()
+            except Unrepresentable as error:
+                error.side = self.word
+                raise
+            except FastloadError as error:
+                error.side = self.word if error.side == "source" else error.side
+                await attempts.pause_after(error)
+
+    async def _hash(self, pair: TablePair, part: Partition, bits: int) -> Buckets:
+        from fastload.kernels.row_hash import Buckets
+
+        found, hashing = Buckets(bits), hashing_of(self, pair)
+        async for batch in self._batches(pair, part):
+            hashing.hasher.add(hashing.flat(batch), found)
+        return found
+
+    async def _pick(self, pair: TablePair, part: Partition, wanted: Wanted) -> list[pa.RecordBatch]:
+        hashing, found = hashing_of(self, pair), []
+        async for batch in self._batches(pair, part):
+            picked = wanted.of(hashing, batch)
+            if picked.num_rows:
+                found.append(picked)
+                wanted.hold(picked.nbytes)
+        return found
+
+    async def _batches(self, pair: TablePair, part: Partition) -> AsyncIterator[pa.RecordBatch]:
+        rows = 0
+        async with self.source.open(part, self.at, self.spec(pair)) as reading:
+            self.cuts.add(reading.cut)
+            async for batch in reading:
+                rows += batch.num_rows
+                yield batch
+            sent = (await reading.seal()).rows
+        if sent != rows:
+            raise SourceError(f"the {self.word} sent {sent} rows and {rows} arrived")
+
+
+class Hashing(NamedTuple):
+    """What hashes the batches of one side, and what brings them into its forms."""
+
+    flat: arrow_input.Normaliser
+    hasher: RowHasher
+
+
+def hashing_of(side: Side, pair: TablePair) -> Hashing:
+    """Return what hashes this side's batches of a pair."""
+    columns = side.columns(pair)
+    exact = [c.name for c, p in zip(columns, pair.pairs, strict=True) if p.exact]
+    kinds = [(c.name, p.kind) for c, p in zip(columns, pair.pairs, strict=True)]
+    return hashing(schema_of(columns, exact), kinds, pair.key)
+
+
+def hashing(
+    schema: pa.Schema, kinds: Sequence[tuple[str, str]], key: Sequence[int] = ()
+) -> Hashing:
+    """Return what hashes batches of a schema by these kinds."""
+    from fastload.kernels.row_hash import RowHasher
+
+    hasher = RowHasher(kinds, key)
+    # A word that no extension type has goes by what the type is stored as.
+    words = [(name, _WORDS.get(kind, kind)) for name, kind in kinds]
+    return Hashing(arrow_input.plan(schema, words, hasher.check), hasher)
+
+
+_WORDS = {"text_unpadded": "text"}
+
+
+class Wanted:
+    """The buckets whose rows are held, which become fewer when they take too much memory.
+
+    Both sides share it, so that in the end they hold rows of the same keys.
+    """
+
+    def __init__(self, bits: int, buckets: Sequence[int], most_bytes: int) -> None:
+        self._mask = bytearray(1 << bits)
+        self._left = list(buckets)
+        self._most_bytes = most_bytes
+        self._held_bytes = 0
+        self.cut = False
+        for bucket in buckets:
+            self._mask[bucket] = 1
+
+    def of(self, hashing: Hashing, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch's rows that are wanted, without those that are not."""
+        import pyarrow as pa
+
+        places = hashing.hasher.pick(hashing.flat(batch), bytes(self._mask))
+        if len(places) == 8 * batch.num_rows:
+            return batch
+        found = pa.Array.from_buffers(pa.int64(), len(places) // 8, [None, pa.py_buffer(places)])
+        return batch.take(found)
+
+    def filtered(self, hashing: Hashing, batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        """Return what is still wanted of rows that were."""
+        return [self.of(hashing, b) for b in batches] if self.cut else list(batches)
+
+    def hold(self, size_bytes: int) -> None:
+        """Count what is held; want half as many buckets where it is too much."""
+        self._held_bytes += size_bytes
+        if self._held_bytes > self._most_bytes and len(self._left) > 1:
+            half = len(self._left) // 2
+            for bucket in self._left[half:]:
+                self._mask[bucket] = 0
+            del self._left[half:]
+            self._held_bytes //= 2
+            self.cut = True
+
+
+def numbers(hashes: bytes) -> tuple[int, ...]:
+    """Return the 64-bit integers that bytes hold."""
+    return struct.unpack(f"={len(hashes) // 8}Q", hashes)
