@@ -42,13 +42,15 @@ def repairer(
             found = compared.result.differences
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
-                break
+                if not ranges:
+                    break
+                ranges = {}
+                continue
             last = found
             async with open_target(there, connections=1) as target:
                 for located in compared.located:
                     await _mend(target, plans[located.pair.source.name], located)
-        final = await compare(here, there, narrowed, limit)
-        return final.result.with_repair(repair)
+        return compared.result.with_repair(repair)
 
     return repair
 

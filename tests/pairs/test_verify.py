@@ -1,0 +1,205 @@
+"""Copies are found equal, and every change planted on the target is named by key and column."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import fastload
+
+ROWS = 400
+PG_TABLE = """
+CREATE TABLE t (
+    id int PRIMARY KEY, small smallint, big bigint, flag boolean, single real, double float8,
+    amount numeric(12,2), free numeric, label text, code varchar(20), letters char(8), raw bytea,
+    day date, at timestamp, moment timestamptz, clock time, document json, number_of uuid
+);
+INSERT INTO t SELECT i, i % 100, i * 3000000007, i % 2 = 0, i / 7.0::real, i / 3.0::float8,
+    i + 0.25, i + 0.125, 'text ' || i, 'c' || i % 9, 'l' || i % 7, decode(md5(i::text), 'hex'),
+    date '2020-01-01' + i, timestamp '2020-01-01' + i * interval '1.000001 s',
+    timestamptz '2020-03-01 00:00+00' + i * interval '1 hour 1 microsecond',
+    time '00:00' + i * interval '1 s', ('{"a": ' || i || ', "b": [1, null, "x"]}')::json,
+    md5(i::text)::uuid FROM generate_series(1, 400) AS i;
+UPDATE t SET label = NULL, flag = NULL, at = NULL WHERE id % 50 = 0;
+UPDATE t SET label = '' WHERE id % 60 = 0;
+ANALYZE t"""
+MYSQL_TABLE = """
+CREATE TABLE t (
+    id int PRIMARY KEY, small tinyint unsigned, big bigint unsigned, flag boolean, single float,
+    `double` double, amount decimal(12,2), label longtext, code varchar(20), letters char(8),
+    raw longblob, day date, at datetime(6), moment timestamp(6) NULL, clock time(6), document json,
+    kind enum('one', 'two', 'three'), bits bit(9)
+) DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci;
+SET time_zone = '+00:00';
+INSERT INTO t SELECT i, i % 100, 18446744073709551615 - i, i % 2, i / 7, i / 3, i + 0.25,
+    CONCAT('text ', i), CONCAT('c', i % 9), CONCAT('l', i % 7), UNHEX(SHA2(i, 256)),
+    ADDDATE('2020-01-01', i), ADDDATE('2020-01-01 00:00:00.000001', INTERVAL i SECOND),
+    ADDDATE('2020-03-01 00:00:00.5', INTERVAL i HOUR), SEC_TO_TIME(i),
+    JSON_OBJECT('a', i, 'b', JSON_ARRAY(1, NULL, 'x')), 1 + i % 3, i
+FROM (SELECT 1 + a.n + 10 * b.n + 100 * c.n AS i FROM
+    (SELECT 0 n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5
+     UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) a,
+    (SELECT 0 n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5
+     UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) b,
+    (SELECT 0 n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3) c) numbers;
+UPDATE t SET label = NULL, flag = NULL, at = NULL WHERE id % 50 = 0;
+UPDATE t SET label = '' WHERE id % 60 = 0"""
+
+# What is done to row {id} of the target, and the column that is then named.
+ON_POSTGRES = {
+    "float bit": ("UPDATE t SET double = double * (1 + 3e-16) WHERE id = {id}", "double"),
+    "negative zero": ("UPDATE t SET double = '-0' WHERE id = {id}", "double"),
+    "not a number": ("UPDATE t SET double = 'NaN' WHERE id = {id}", "double"),
+    "float": ("UPDATE t SET single = single * 1.0000002 WHERE id = {id}", "single"),
+    "trailing space": ("UPDATE t SET label = label || ' ' WHERE id = {id}", "label"),
+    "empty, not null": ("UPDATE t SET label = '' WHERE id = {id}", "label"),
+    "null": ("UPDATE t SET label = NULL WHERE id = {id}", "label"),
+    "cut text": ("UPDATE t SET label = left(label, -1) WHERE id = {id}", "label"),
+    "encoded twice": ("UPDATE t SET label = 'Ã¤' WHERE id = {id}", "label"),
+    "cut bytes": ("UPDATE t SET raw = substr(raw, 1, 15) WHERE id = {id}", "raw"),
+    "sign": ("UPDATE t SET amount = -amount WHERE id = {id}", "amount"),
+    "scale": ("UPDATE t SET amount = amount / 10 WHERE id = {id}", "amount"),
+    "a cent": ("UPDATE t SET amount = amount + 0.01 WHERE id = {id}", "amount"),
+    "big": ("UPDATE t SET big = big - 1 WHERE id = {id}", "big"),
+    "flag": ("UPDATE t SET flag = coalesce(NOT flag, true) WHERE id = {id}", "flag"),
+    "a microsecond": (
+        "UPDATE t SET moment = moment + interval '1 microsecond' WHERE id = {id}", "moment"),
+    "time zone": ("UPDATE t SET moment = moment + interval '1 hour' WHERE id = {id}", "moment"),
+    "a day": ("UPDATE t SET day = day - 1 WHERE id = {id}", "day"),
+    "clock": ("UPDATE t SET clock = clock + interval '1 s' WHERE id = {id}", "clock"),
+    "json": ("UPDATE t SET document = '{{\"a\": \"1\"}}' WHERE id = {id}", "document"),
+}  # fmt: skip
+ON_MARIADB = {
+    "float bit": ("UPDATE t SET `double` = `double` * (1 + 3e-16) WHERE id = {id}", "double"),
+    "float": ("UPDATE t SET single = single * 1.0000002 WHERE id = {id}", "single"),
+    "trailing space": ("UPDATE t SET label = CONCAT(label, ' ') WHERE id = {id}", "label"),
+    "case": ("UPDATE t SET label = UPPER(label) WHERE id = {id}", "label"),
+    "empty, not null": ("UPDATE t SET label = '' WHERE id = {id}", "label"),
+    "null": ("UPDATE t SET label = NULL WHERE id = {id}", "label"),
+    "cut text": ("UPDATE t SET label = LEFT(label, 4) WHERE id = {id}", "label"),
+    "cut bytes": ("UPDATE t SET raw = LEFT(raw, 15) WHERE id = {id}", "raw"),
+    "sign": ("UPDATE t SET amount = -amount WHERE id = {id}", "amount"),
+    "a cent": ("UPDATE t SET amount = amount + 0.01 WHERE id = {id}", "amount"),
+    "big": ("UPDATE t SET big = big - 1 WHERE id = {id}", "big"),
+    "flag": ("UPDATE t SET flag = 2 WHERE id = {id}", "flag"),
+    "a microsecond": (
+        "UPDATE t SET moment = moment + INTERVAL 1 MICROSECOND WHERE id = {id}", "moment"),
+    "time zone": ("UPDATE t SET moment = moment + INTERVAL 1 HOUR WHERE id = {id}", "moment"),
+    "a day": ("UPDATE t SET day = day - INTERVAL 1 DAY WHERE id = {id}", "day"),
+    "uuid": ("UPDATE t SET number_of = UUID() WHERE id = {id}", "number_of"),
+    "json": ("UPDATE t SET document = '{{\"a\": \"1\"}}' WHERE id = {id}", "document"),
+}  # fmt: skip
+# What takes more than one row: statement, differences by kind, with {id} and {other} rows.
+ROWS_CHANGED = {
+    "lost": ("DELETE FROM t WHERE id = {id}", {"missing": 1}),
+    "extra": ("UPDATE t SET id = id + 1000 WHERE id = {id}", {"missing": 1, "extra": 1}),
+    "edge": ("DELETE FROM t WHERE id IN (1, 400)", {"missing": 2}),
+    "empty": ("DELETE FROM t", {"missing": ROWS}),
+}
+
+Execute = Callable[[str], Any]
+
+
+async def checked(
+    source: str, target: str, execute: Execute, mutations: dict[str, tuple[str, str]]
+) -> None:
+    """Plant mutations at random rows, find each by key and column, mend, and find nothing more."""
+    chooser = random.Random(4711)
+    # Rows whose label is a text.
+    rows = chooser.sample([i for i in range(2, ROWS) if i % 50 and i % 60], len(mutations))
+    expected = {}
+    for row, (statement, column) in zip(rows, mutations.values(), strict=True):
+        execute(statement.format(id=row))
+        expected[str(row)] = ("different", [column])
+    found = await fastload.verify(source, target, parallel=1)
+    told = {d.key["id"]: (d.kind, [c.column for c in d.columns]) for d in found.differences}
+    assert told == expected
+    assert len(told) == len(found.differences)
+    assert (await found.repair()).equal
+    for name, (statement, kinds) in ROWS_CHANGED.items():
+        execute(statement.format(id=chooser.randrange(2, ROWS)))
+        found = await fastload.verify(source, target, parallel=1)
+        kinds_found = [d.kind for d in found.differences]
+        assert {k: kinds_found.count(k) for k in set(kinds_found)} == kinds, name
+        assert (await found.repair()).equal, name
+    again = await fastload.verify(source, target)
+    assert (again.equal, again.rows) == (True, ROWS)
+
+
+@pytest.mark.postgres
+async def test_postgres_to_postgres(source, target):
+    source.psql(PG_TABLE)
+    await fastload.copy(source.url, target.url)
+    clean = await fastload.verify(source.url, target.url)
+    assert clean.equal
+    assert clean.tables[0].how == "hashed by the servers"
+    more = {
+        "scale of a free number": ("UPDATE t SET free = free + 0.0000 WHERE id = {id}", "free"),
+        "spelling of json": (
+            "UPDATE t SET document = replace(document::text, ' ', '')::json WHERE id = {id}",
+            "document",
+        ),
+    }
+    await checked(source.url, target.url, target.psql, {**ON_POSTGRES, **more})
+
+
+@pytest.mark.mysql
+async def test_mysql_to_postgres(database, target):
+    database.execute(MYSQL_TABLE)
+    await fastload.copy(database.url, target.url)
+    clean = await fastload.verify(database.url, target.url)
+    assert clean.equal, str(clean)
+    assert not clean.not_compared
+    mutations = {k: v for k, v in ON_POSTGRES.items() if k not in ("clock", "float")}
+    mutations["clock"] = (
+        "UPDATE t SET clock = clock + interval '1 microsecond' WHERE id = {id}",
+        "clock",
+    )
+    mutations["flag"] = ("UPDATE t SET flag = 2 WHERE id = {id}", "flag")
+    await checked(database.url, target.url, target.psql, mutations)
+
+
+@pytest.mark.mysql
+async def test_postgres_to_mysql(source, database):
+    source.psql(PG_TABLE.replace("free numeric,", "free numeric(12,3),"))
+    await fastload.copy(source.url, database.url)
+    clean = await fastload.verify(source.url, database.url)
+    assert clean.equal, str(clean)
+    assert not clean.not_compared
+    await checked(source.url, database.url, database.execute, ON_MARIADB)
+
+
+async def test_a_duplicated_row_and_a_lost_one_keep_the_count(source, target):
+    source.psql(
+        "CREATE TABLE t (a int, b text); INSERT INTO t SELECT i, 'b' || i % 7 "
+        "FROM generate_series(1, 100) AS i; INSERT INTO t VALUES (1, 'b1')"
+    )
+    await fastload.copy(source.url, target.url)
+    assert (await fastload.verify(source.url, target.url)).equal
+    target.psql("DELETE FROM t WHERE a = 50; INSERT INTO t VALUES (60, 'b4')")
+    found = await fastload.verify(source.url, target.url)
+    assert {(d.kind, d.key["a"]) for d in found.differences} == {("missing", "50"), ("extra", "60")}
+    with pytest.raises(fastload.PlanError, match="primary key"):
+        await found.repair()
+
+
+async def test_a_shifted_column_and_swapped_columns_are_seen(source, target):
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int); "
+        "INSERT INTO t SELECT i, i, 1000 + i FROM generate_series(1, 1000) AS i"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql("UPDATE t SET a = b, b = a WHERE id = 77")
+    found = await fastload.verify(source.url, target.url)
+    assert [[c.column for c in d.columns] for d in found.differences] == [["a", "b"]]
+    target.psql("UPDATE t SET a = id % 1000 + 1, b = 1000 + id")
+    found = await fastload.verify(source.url, target.url, limit=10)
+    assert len(found.differences) == 10
+    assert found.tables[0].more
+    assert {c.column for d in found.differences for c in d.columns} == {"a"}
+    mended = await found.repair()
+    assert mended.equal
+    assert target.psql("SELECT count(*) FROM t WHERE a = id") == "1000"
