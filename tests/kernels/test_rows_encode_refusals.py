@@ -85,6 +85,8 @@ REFUSED = [
     (pa.array([b"ab", b"a"]), "binary:2", "b'a' does not have the length of the column, 2 bytes"),
     (pa.array([b"ab", b"abc"]), "binary:2", "does not have the length"),
     (pa.array([bytes(16), b"a"]), "uuid", "b'a' is not a uuid"),
+    (pa.array([bytes(6) + b"\x80\0\x81" + bytes(7), bytes(6) + b"\x80\0\x80" + bytes(7)]), "uuid",
+     "is out of range for uuid"),
     (pa.array(["0" * 32, "0" * 31]), "uuid_text", "is not a uuid"),
     (pa.array([b"ok", b"a\xff"]).view(pa.string()), "text", "is not UTF-8"),
     (pa.array([[1.0], [2.0, float("nan")]]), "json", "item 1 of the list: nan is no number"),
