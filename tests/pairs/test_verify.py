@@ -22,7 +22,7 @@ INSERT INTO t SELECT i, i % 100, i * 3000000007, i % 2 = 0, i / 7.0::real, i / 3
     date '2020-01-01' + i, timestamp '2020-01-01' + i * interval '1.000001 s',
     timestamptz '2020-03-01 00:00+00' + i * interval '1 hour 1 microsecond',
     time '00:00' + i * interval '1 s', ('{"a": ' || i || ', "b": [1, null, "x"]}')::json,
-    md5(i::text)::uuid FROM generate_series(1, 400) AS i;
+    gen_random_uuid() FROM generate_series(1, 400) AS i;
 UPDATE t SET label = NULL, flag = NULL, at = NULL WHERE id % 50 = 0;
 UPDATE t SET label = '' WHERE id % 60 = 0;
 ANALYZE t"""
