@@ -22,6 +22,7 @@ from fastload.report import CopyResult, Progress
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
+from fastload.verification.passing import Passing
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -54,6 +55,7 @@ async def copy(
     triggers: str = "stop",
     run: str | None = None,
     fresh: bool = False,
+    verify: bool = False,
     progress: Show | None = None,
 ) -> CopyResult:
     """Copy tables with their keys, indexes, foreign keys and sequences to another database.
@@ -91,12 +93,15 @@ async def copy(
         run: Name of the run, to continue it by. Default: derived from both databases' identities
             and from the options.
         fresh: Forget what is stored of the run and begin anew.
+        verify: Hash the source's rows as they pass, read the target again when everything is
+            there, and compare; ``result.verification`` tells.
         progress: Called twice a second with a ``Progress``.
 
     Raises:
         ConfigError: An option or URL is wrong; nothing was contacted.
         PlanError: Something stands in the way; nothing was changed.
         ResumeRefused: The run was begun otherwise; the message has the difference.
+        VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
     options = CopyOptions.make(
@@ -117,6 +122,7 @@ async def copy(
         triggers=triggers,
         run=run,
         fresh=fresh,
+        verify=verify,
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
@@ -129,7 +135,8 @@ async def copy(
                 open_source(here, connections=lanes), open_target(there, connections=lanes)
             )
         )
-        return await _copy(opened, writing, options, meter)
+        check = Passing(here, there, options) if verify else None
+        return await _copy(opened, writing, options, meter, check)
 
 
 async def plan(
@@ -385,9 +392,11 @@ async def write(
         return await pipeline.run_once(job, await _plan(job, _run_name(job)))
 
 
-async def _copy(source: Source, target: Target, options: CopyOptions, meter: Meter) -> CopyResult:
+async def _copy(
+    source: Source, target: Target, options: CopyOptions, meter: Meter, check: Passing | None
+) -> CopyResult:
     options = options.between(source.default_schema, target.default_schema)
-    job = await _job(source, target, options, meter)
+    job = (await _job(source, target, options, meter))._replace(check=check)
     run = _run_name(job)
     stored = await _claimed(job, run)
     made = stored.plan if stored else await _plan(job, run)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from anyio.from_thread import BlockingPortal
 
-__all__ = ["copy", "plan", "read", "verify", "write"]
+    from fastload.verification.result import VerifyResult
+
+__all__ = ["copy", "plan", "read", "repair", "verify", "write"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +42,12 @@ copy = _blocking(api.copy)
 plan = _blocking(api.plan)
 verify = _blocking(api.verify)
 write = _blocking(api.write)
+
+
+def repair(result: VerifyResult) -> VerifyResult:
+    """Do what ``await result.repair()`` does."""
+    _refuse_in_loop("await result.repair()", "repair")
+    return anyio.run(result.repair, backend_options=_backend_options())
 
 
 class BlockingReading:

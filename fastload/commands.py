@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fastload.config import Name
 
+_DIFFERENT = 3
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 _SEVERAL = Parameter(negative=(), show_default=False)
 _OFF = Parameter(negative=(), show_default=False)
@@ -135,6 +136,9 @@ async def copy(
     target: TargetUrl,
     *,
     flags: CopyFlags = _DEFAULTS,
+    verify: Annotated[
+        bool, _OFF, Parameter(help="Read the target again and compare it with what was copied.")
+    ] = False,
     html: HtmlFile | None = None,
     quiet: Annotated[bool, _OFF, Parameter(help="Show no progress.")] = False,
     output: OutputFlags = _PLAIN,
@@ -146,7 +150,7 @@ async def copy(
     if html and not html.parent.is_dir():
         raise ConfigError(f"the folder {html.parent} does not exist", hint="make it first")
     with _display(quiet) as show:
-        result = await api.copy(source, target, **keywords, progress=show)
+        result = await api.copy(source, target, **keywords, verify=verify, progress=show)
     if html:
         html.write_text(result.html())
     _tell(result.to_dict() if output.json else result, output)
@@ -167,6 +171,74 @@ async def plan(
 
     made = await api.plan(source, target, **flags.keywords())
     _tell(msgspec.to_builtins(made) if output.json else describe(made), output)
+
+
+@app.command
+async def verify(
+    source: SourceUrl,
+    target: Annotated[str, Parameter(help="URL of the database to compare it with.")],
+    *,
+    tables: Annotated[
+        tuple[str, ...],
+        _SEVERAL,
+        Parameter(
+            name=("--tables", "--table"),
+            help="Table or pattern such as 'public.*'; may be repeated. Default: every user table.",
+        ),
+    ] = (),
+    exclude: Annotated[
+        tuple[str, ...], _SEVERAL, Parameter(help="Table or pattern to leave out.")
+    ] = (),
+    parallel: Annotated[int | None, Parameter(help="Connections to either side.")] = None,
+    memory: Annotated[str, Parameter(help="Bound of all buffers together.")] = "192MiB",
+    on_unrepresentable: Annotated[
+        tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")
+    ] = (),
+    types: Annotated[
+        tuple[str, ...],
+        _SEVERAL,
+        Parameter(name=("--types", "--type"), help="As it was given to copy."),
+    ] = (),
+    where: Annotated[
+        tuple[str, ...], _SEVERAL, Parameter(help="TABLE=FILTER of the source, as given to copy.")
+    ] = (),
+    rename: Annotated[tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")] = (),
+    limit: Annotated[int, Parameter(help="Rows of each table to name.")] = 1000,
+    report: Annotated[
+        Path | None, Parameter(help="Folder to write the differences to, as Parquet and JSON.")
+    ] = None,
+    repair: Annotated[
+        bool, _OFF, Parameter(help="Make differing rows of the target the source's.")
+    ] = False,
+    output: OutputFlags = _PLAIN,
+) -> int:
+    """Compare every row of two databases; 3 is returned where they differ."""
+    from fastload import api
+
+    flags = CopyFlags(
+        tables=tables,
+        on_unrepresentable=on_unrepresentable,
+        types=types,
+        where=where,
+        rename=rename,
+    )
+    shared = ("tables", "on_unrepresentable", "types", "where", "rename")
+    result = await api.verify(
+        source,
+        target,
+        exclude=exclude,
+        parallel=parallel,
+        memory=memory,
+        limit=limit,
+        report=report,
+        **{k: v for k, v in flags.keywords().items() if k in shared},
+    )
+    if repair and not result.equal:
+        if not output.json:
+            print(result)
+        result = await result.repair()
+    _tell(result.to_dict() if output.json else result, output)
+    return 0 if result.equal else _DIFFERENT
 
 
 @app.command

@@ -24,7 +24,7 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
 _SHAPES = {2: '"schema.table"', 3: '"schema.table.column"'}
-_FREE = frozenset({"parallel", "memory_bytes", "run", "fresh"})
+_FREE = frozenset({"parallel", "memory_bytes", "run", "fresh", "verify"})
 
 TableName: TypeAlias = tuple[str, str]
 ColumnName: TypeAlias = tuple[str, str, str]
@@ -47,6 +47,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         where: Filters in the source's dialect by source table.
         triggers: ``"stop"`` refuses targets whose triggers would fire; ``"fire"`` lets them.
         fresh: Forget a stored run of this name and begin anew.
+        verify: Compare the target with the source in the end.
         schemas: Schemas of the target by those of the source, where they differ; ``between``.
     """
 
@@ -69,6 +70,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
     triggers: str = "stop"
     run: str | None = None
     fresh: bool = False
+    verify: bool = False
     schemas: dict[str, str] = {}
 
     @staticmethod
@@ -91,6 +93,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         triggers: str = "stop",
         run: str | None = None,
         fresh: bool = False,
+        verify: bool = False,
     ) -> CopyOptions:
         """Return checked options.
 
@@ -119,6 +122,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
             triggers=_one_of("triggers", triggers, TRIGGERS),
             run=_run(run),
             fresh=_flag("fresh", fresh),
+            verify=_verified(verify, mode),
         )
 
     def shape(self) -> dict[str, str]:
@@ -236,6 +240,16 @@ def _flag(option: str, value: bool) -> bool:
     if value is True or value is False:
         return value
     raise ConfigError(f"{option}={value!r} is neither True nor False", hint="write one of them")
+
+
+def _verified(verify: bool, mode: str) -> bool:
+    if _flag("verify", verify) and mode in ("append", "upsert"):
+        raise ConfigError(
+            f"verify=True compares whole tables, and mode={mode!r} keeps rows that the source "
+            "does not have",
+            hint="leave verify out, and call fastload.verify afterwards: it names what is extra",
+        )
+    return verify
 
 
 def _lanes(parallel: int | None) -> int:

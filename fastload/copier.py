@@ -13,6 +13,7 @@ from fastload.errors import FastloadError, Unrepresentable
 from fastload.model import Partition, QualifiedName, Receipt, TablePlan
 from fastload.progress import Meter
 from fastload.transform import Counted, Renamed
+from fastload.verification.passing import Passing
 
 _BATCH_BYTES = 4 << 20
 _BUFFER_BYTES = 8 << 20
@@ -40,6 +41,7 @@ class Copier:
         lane_bytes: int,
         policies: dict[QualifiedName, dict[str, str]],
         meter: Meter,
+        check: Passing | None = None,
     ) -> None:
         self._source = source
         self._write = write
@@ -52,6 +54,7 @@ class Copier:
         self._buffer_bytes = min(_BUFFER_BYTES, lane_bytes // 4)
         self._policies = policies
         self._meter = meter
+        self._check = check
         self._exact: dict[QualifiedName, tuple[str, ...]] = {}
 
     async def copy(self, table: TablePlan, part: Partition) -> Receipt:
@@ -87,13 +90,22 @@ class Copier:
         try:
             async with self._source.open(part, self._at, self._spec(table)) as reading:
                 counted = Counted(reading, self._meter)
-                return await self._write(table, _named(counted, table), receipt)
+                return await self._written(table, counted, receipt)
         except BaseException as error:
             if counted is not None:
                 counted.take_back()
             if isinstance(error, FastloadError):
                 error.partition = part.index
             raise
+
+    async def _written(self, table: TablePlan, counted: Reading, receipt: Receipt) -> Receipt:
+        watched = None
+        if self._check and not table.wire:
+            watched = self._check.watched(counted, table)
+        done = await self._write(table, _named(watched or counted, table), receipt)
+        if self._check and watched:
+            self._check.passed(watched, table, done)
+        return done
 
     def _spec(self, table: TablePlan) -> ReadSpec:
         # A value that the target takes in its exact form is read again so, whatever the policy.

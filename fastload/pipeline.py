@@ -32,6 +32,7 @@ from fastload.progress import Meter
 from fastload.report import CopyResult, TableResult, result_of
 from fastload.steps import run_steps
 from fastload.tasks import task_group
+from fastload.verification.passing import Passing, raise_unequal
 
 
 class Job(NamedTuple):
@@ -39,6 +40,7 @@ class Job(NamedTuple):
 
     Attributes:
         wanted: The catalogue as the target would declare it, under its names.
+        check: What verifies the copy; None where nobody asked.
         times: When each source table's first partition began and its last one ended, filled in.
     """
 
@@ -49,6 +51,7 @@ class Job(NamedTuple):
     options: CopyOptions
     meter: Meter
     times: dict[QualifiedName, tuple[float, float]]
+    check: Passing | None = None
 
 
 async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
@@ -57,6 +60,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     Durable when it returns: the run is forgotten only after everything has passed a barrier.
     """
     began = time.monotonic()
+    if job.check:
+        job.check.set_dialects(job.catalog.dialect, job.wanted.dialect)
     if stored is None:
         plan, epoch, receipts = await _begin(job, plan)
     else:
@@ -67,9 +72,13 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await job.target.state().discard(plan.run)
+    verification = await job.check.result(plan) if job.check else None
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
-    return _result(plan, receipts, job.times, time.monotonic() - began, earlier)
+    result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)
+    if verification is not None:
+        raise_unequal(verification)
+    return msgspec.structs.replace(result, verification=verification)
 
 
 async def run_once(job: Job, plan: Plan) -> CopyResult:
@@ -162,7 +171,10 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
     async with job.source.snapshot(tables, job.options.parallel) as at:
         plan = await partitioned(job, plan, at)
         epoch = await job.target.prepare(plan)
-        return plan, epoch, await _copy(job, plan, at, epoch, [])
+        receipts = await _copy(job, plan, at, epoch, [])
+        if job.check:
+            await job.check.read_source(job.source, job.target, at, job.catalog, plan)
+        return plan, epoch, receipts
 
 
 async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receipt]]:
@@ -209,6 +221,7 @@ async def _copy(
         lane_bytes=job.options.memory_bytes // job.options.parallel,
         policies={t.source.name: job.options.policies(t.source.name) for t in plan.tables},
         meter=job.meter,
+        check=job.check,
     )
     _begin_meter(job.meter, plan, receipts)
     done = {(r.table, r.partition) for r in receipts}

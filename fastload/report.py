@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fastload.model import NotCarried, Plan, Position, Step, TablePlan
+
+if TYPE_CHECKING:
+    from fastload.verification.result import VerifyResult
 
 PHASES = ("planning", "copying", "steps", "done")
 
@@ -86,6 +89,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         not_carried: Objects of the source that the target does not have.
         losses: Lossy type pairs that were accepted, in words.
         position: Where the source's log stood at the cut.
+        verification: What ``verify=True`` has found, which is that nothing differs.
     """
 
     run: str
@@ -97,6 +101,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
     position: Position | None = None
+    verification: VerifyResult | None = None
 
     @property
     def rows(self) -> int:
@@ -110,7 +115,10 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that any JSON writer takes."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain: dict[str, Any] = msgspec.to_builtins(
+            msgspec.structs.replace(self, verification=None)
+        )
+        plain["verification"] = self.verification.to_dict() if self.verification else None
         plain["position"] = self.position.token if self.position else None
         return {**plain, "rows": self.rows, "bytes": self.bytes}
 
@@ -145,6 +153,7 @@ def describe_result(result: CopyResult) -> str:
         lines.append(f"not one consistent state: {result.inconsistent_because}")
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
+    lines += [f"verified: {result.verification}"] if result.verification else []
     return "\n".join(lines)
 
 

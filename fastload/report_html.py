@@ -40,6 +40,7 @@ def result_fragment(result: CopyResult) -> str:
         _result_table(result.tables),
         _list("Values may lose", result.losses),
         _list("Not carried", result.not_carried),
+        _list("Verified", str(result.verification).splitlines() if result.verification else []),
     ]
     return _wrapped(parts)
 

@@ -33,12 +33,14 @@ def repairer(
         """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
         differing = [t for t in result.tables if not t.equal]
         _check_there(differing)
-        narrowed = _narrowed(options, differing)
-        plans = await _plans(here, there, narrowed)
+        chosen = msgspec.structs.replace(
+            narrowed(options, [t.table for t in differing]), mode="upsert"
+        )
+        plans = await _plans(here, there, chosen)
         ranges = _ranges(differing)
         last: tuple[Difference, ...] = ()
         while True:
-            compared = await compare(here, there, narrowed, limit, ranges)
+            compared = await compare(here, there, chosen, limit, ranges)
             found = compared.result.differences
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
@@ -66,14 +68,13 @@ def _check_there(tables: Sequence[TableCheck]) -> None:
             )
 
 
-def _narrowed(options: CopyOptions, tables: Sequence[TableCheck]) -> CopyOptions:
+def narrowed(options: CopyOptions, names: Sequence[QualifiedName]) -> CopyOptions:
     """Return the options for these tables alone."""
-    names = tuple(t.table for t in tables)
     keep = {(n.schema, n.name) for n in names}
     return msgspec.structs.replace(
         options,
         tables=None,
-        names=names,
+        names=tuple(names),
         exclude=(),
         where={k: v for k, v in options.where.items() if k in keep},
         rename_tables={k: v for k, v in options.rename_tables.items() if k in keep},

@@ -8,11 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import anyio
+import msgspec
 
-from fastload import arrow_input, retry
-from fastload.adapter import Fingerprint, Fingerprinting, ReadSpec, Snapshot, Source
+from fastload import arrow_input, partition, retry
+from fastload.adapter import Fingerprint, Fingerprinting, PartitionSpec, ReadSpec, Snapshot, Source
 from fastload.errors import FastloadError, SourceError, Unrepresentable
 from fastload.model import Column, Cut, Partition, Table
+from fastload.tasks import task_group
 from fastload.typemap import schema_of
 from fastload.verification.pairs import TablePair
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from fastload.kernels.row_hash import Buckets, RowHasher
 
 T = TypeVar("T")
+_PART_BYTES = 32 << 20
+_SHARED_BYTES = 8 << 20  # from here on, each lane gets a part
 _BATCH_BYTES = 4 << 20
 _BUFFER_BYTES = 8 << 20
 
@@ -39,6 +43,7 @@ class Side:
         self.word = word
         self.cuts: set[Cut] = set()
         self._lanes = anyio.Semaphore(lanes)
+        self._count = lanes
         self._batch_bytes = min(_BATCH_BYTES, memory // lanes // 16)
         self._buffer_bytes = min(_BUFFER_BYTES, memory // lanes // 8)
 
@@ -67,6 +72,20 @@ class Side:
             batch_bytes=self._batch_bytes,
             buffer_bytes=self._buffer_bytes,
         )
+
+    async def partitions(self, pair: TablePair) -> list[Partition]:
+        """Return the partitions that this side's table is read in."""
+        spec, table = self.spec(pair), self.table(pair)
+        want = max(1, min(partition.MOST, -(-table.bytes // _PART_BYTES)))
+        if table.bytes >= _SHARED_BYTES:
+            want = max(want, self._count)
+        async with self.lane():
+            parts = await self.source.partitions(
+                table, self.at, PartitionSpec(want=want, where=spec.where)
+            )
+        if len(parts) == 1:
+            return [msgspec.structs.replace(parts[0], rows=table.rows, bytes=table.bytes)]
+        return list(parts)
 
     async def buckets(self, pair: TablePair, parts: Sequence[Partition], bits: int) -> Buckets:
         """Hash the rows of partitions, side by side."""
@@ -111,7 +130,7 @@ class Side:
             async with self.lane():
                 await work(part)
 
-        async with anyio.create_task_group() as group:
+        async with task_group() as group:
             for part in parts:
                 group.start_soon(one, part)
 

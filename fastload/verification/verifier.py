@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 import msgspec
 
-from fastload import partition
-from fastload.adapter import Fingerprint, PartitionSpec
+from fastload.adapter import Fingerprint
 from fastload.errors import Unrepresentable
 from fastload.model import Extent, KeyRange, NullKeys, Partition, PhysicalRange, QualifiedName
 from fastload.tasks import task_group
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from fastload.kernels.row_hash import Buckets
 
-_PART_BYTES = 32 << 20
 _ROWS_PER_BUCKET = 16
 _LEAST_BITS, _MOST_BITS = 6, 18
 _TABLES_AT_ONCE = 8
@@ -130,42 +128,37 @@ class Verifier:
 
     async def _once(self, pair: TablePair) -> TableCheck:
         found = _Found()
-        by_server = self.by_server(pair)
+        here, there = self._here.source.capabilities, self._there.source.capabilities
+        hashed = by_server(pair, here.fingerprint, there.fingerprint)
         parts = await self._parts(pair)
         gate = anyio.Semaphore(2 * self._lanes)
 
         async def one(part: _Part) -> None:
             async with gate:
-                await self._part(pair, part, found, by_server)
+                await self._part(pair, part, found, hashed)
 
         async with task_group() as group:
             for part in parts:
                 group.start_soon(one, part)
         if found.source_rows or found.extra_rows:
             self.located.append(Located(pair, found.source_rows, found.extra_rows))
-        return check_of(pair, found, by_server)
+        return check_of(pair, found, hashed)
 
-    def by_server(self, pair: TablePair) -> bool:
-        """Say whether both servers hash rows alike."""
-        here = self._here.source.capabilities.fingerprint
-        there = self._there.source.capabilities.fingerprint
-        return here is not None and here == there and pair.same and not pair.policies_null
-
-    async def _part(self, pair: TablePair, part: _Part, found: _Found, by_server: bool) -> None:
-        if by_server:
+    async def _part(self, pair: TablePair, part: _Part, found: _Found, hashed: bool) -> None:
+        if hashed:
             ours, theirs = await self._fingerprints(pair, part)
             found.rows, found.rows_target = found.rows + ours.rows, found.rows_target + theirs.rows
             if ours == theirs:
                 return
         here, there = await self._buckets(pair, part)
-        if not by_server:
+        if not hashed:
             found.rows, found.rows_target = found.rows + here.rows, found.rows_target + there.rows
         differing = here.differing(there)
         if differing:
             found.more |= await self._locate(pair, part, found, here.bits, differing)
-        elif by_server:
+        elif hashed:
             found.unlocated += 1
-        if (differing or by_server) and isinstance(part.here[0].extent, KeyRange):
+        if (differing or hashed) and isinstance(part.here[0].extent, KeyRange):
             found.ranges.append(part.here[0].extent)
         found.other |= not isinstance(part.here[0].extent, KeyRange)
 
@@ -231,25 +224,18 @@ class Verifier:
                 Partition(table=pair.source.name, index=i, extent=r) for i, r in enumerate(ranges)
             ]
             return [_Part([p], [_moved(p, pair)]) for p in parts]
-        here = await self._partitions(self._here, pair)
+        here = await self._here.partitions(pair)
         if _means_the_same(pair, [p.extent for p in here]):
             return [_Part([p], [_moved(p, pair)]) for p in here]
-        return [_Part(here, await self._partitions(self._there, pair))]
-
-    async def _partitions(self, side: Side, pair: TablePair) -> list[Partition]:
-        table = side.table(pair)
-        want = max(1, min(partition.MOST, -(-table.bytes // _PART_BYTES)))
-        where = pair.where if side is self._here else None
-        async with side.lane():
-            parts = await side.source.partitions(
-                table, side.at, PartitionSpec(want=want, where=where)
-            )
-        if len(parts) == 1:
-            return [msgspec.structs.replace(parts[0], rows=table.rows, bytes=table.bytes)]
-        return list(parts)
+        return [_Part(here, await self._there.partitions(pair))]
 
 
-def check_of(pair: TablePair, found: _Found, by_server: bool) -> TableCheck:
+def by_server(pair: TablePair, here: str | None, there: str | None) -> bool:
+    """Say whether both servers can hash these rows, and alike; by the names of their hashes."""
+    return here is not None and here == there and pair.same and not pair.policies_null
+
+
+def check_of(pair: TablePair, found: _Found, hashed: bool) -> TableCheck:
     """Return what is said of a table."""
     renamed = pair.target.name != pair.source.name
     return TableCheck(
@@ -257,7 +243,7 @@ def check_of(pair: TablePair, found: _Found, by_server: bool) -> TableCheck:
         target=pair.target.name if renamed else None,
         rows=found.rows,
         rows_target=found.rows_target,
-        how="hashed by the servers" if by_server else "hashed from Arrow",
+        how="hashed by the servers" if hashed else "hashed from Arrow",
         differences=tuple(found.differences),
         more=found.more,
         unlocated=found.unlocated,

@@ -12,7 +12,7 @@ import pytest
 
 import fastload
 
-VERBS = ("copy", "plan", "read", "write")
+VERBS = ("copy", "plan", "read", "verify", "write")
 
 # Importing a submodule sets it as an attribute of its package: one named like a verb would
 # replace the verb from then on.
@@ -30,7 +30,7 @@ imported = [n for n in names(fastload) if not n.endswith("__main__")]
 for name in imported:
     importlib.import_module(name)
 modules = [n for n in fastload.__all__ if isinstance(getattr(fastload, n), types.ModuleType)]
-verbs = [callable(getattr(fastload, n)) for n in ("copy", "plan", "read", "write")]
+verbs = [callable(getattr(fastload, n)) for n in ("copy", "plan", "read", "verify", "write")]
 print(json.dumps({"imported": imported, "modules": sorted(modules), "verbs": verbs}))
 """
 
@@ -72,7 +72,7 @@ def test_no_submodule_replaces_a_public_name():
     told = python(IMPORT_ALL)
     assert len(told["imported"]) > 30
     assert told["modules"] == ["blocking", "errors"]
-    assert told["verbs"] == [True] * 4
+    assert told["verbs"] == [True] * 5
 
 
 @pytest.mark.parametrize("name", fastload.__all__)
@@ -103,7 +103,7 @@ def test_every_verb_has_a_blocking_twin_with_its_signature(verb):
 
 def test_plan_takes_what_copy_takes():
     copied = dict(inspect.signature(fastload.copy).parameters)
-    del copied["progress"]
+    del copied["progress"], copied["verify"]
     assert copied == dict(inspect.signature(fastload.plan).parameters)
 
 

@@ -203,3 +203,94 @@ async def test_a_shifted_column_and_swapped_columns_are_seen(source, target):
     mended = await found.repair()
     assert mended.equal
     assert target.psql("SELECT count(*) FROM t WHERE a = id") == "1000"
+
+
+SPECIAL = """
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE DOMAIN even AS int CHECK (value % 2 = 0);
+CREATE TYPE point3 AS (x int, y int, z int);
+CREATE TABLE special (
+    id text COLLATE "C" PRIMARY KEY, at timestamptz, day date, clock time, zoned timetz, free numeric,
+    fixed numeric(5,2), feeling mood, feelings mood[], numbers int[], two even, place point,
+    spot point3, span int4range, passing interval, money money, bits bit(3), net inet, doc jsonb,
+    old xml, words tsvector, filled char(5), twice int GENERATED ALWAYS AS (1 + 1) STORED
+);
+INSERT INTO special VALUES
+    ('a', 'infinity', '-infinity', '24:00', '24:00+05', 'NaN', 'NaN', 'sad', '{sad,NULL}',
+     '{{1,2},{3,4}}', 2, '(1,2)', '(1,2,3)', '[1,3)', '1 year -2 days', '1.50', '101', '10.0.0.1/8',
+     '{"b": 1}', '<a/>', 'a b', 'x', DEFAULT),
+    ('B', '4713-01-01 00:00 BC', '0044-03-15 BC', '12:00', '12:00-03', '1.000', '1.00', 'ok', '{}',
+     '[5:6]={1,2}', 4, '(0,-0)', '(,,)', 'empty', '-1 us', '-2', '000', '::1', '[1]', '<b>c</b>', '',
+     'y    ', DEFAULT),
+    ('é', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, DEFAULT);
+CREATE TABLE parted (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES IN (2);
+INSERT INTO parted SELECT i, 1 + i % 2 FROM generate_series(1, 50) AS i;
+CREATE TABLE nothing (); CREATE TABLE "a.b" ("c.d" int); INSERT INTO "a.b" VALUES (1), (1), (NULL)"""
+
+
+async def test_types_of_postgres_are_compared_by_the_servers_and_mended_through_arrow(
+    source, target
+):
+    source.psql(SPECIAL)
+    result = await fastload.copy(source.url, target.url, verify=True)
+    assert result.verification is not None
+    assert result.verification.equal
+    assert not result.verification.not_compared
+    target.psql(
+        "UPDATE special SET at = '-infinity', free = '1.0', place = '(0,0)' WHERE id = 'B'; "
+        "UPDATE special SET at = '-infinity', two = 6 WHERE id = 'a'"
+    )
+    found = await fastload.verify(source.url, target.url)
+    assert {d.key["id"]: [c.column for c in d.columns] for d in found.differences} == {
+        "a": ["at", "two"], "B": ["at", "free", "place"],
+    }  # fmt: skip
+    assert (await found.repair()).equal
+
+
+async def test_a_copy_that_differs_from_its_source_is_an_error_that_names_the_rows(source, target):
+    """A trigger on the target changes a row on its way in."""
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); "
+        "INSERT INTO t SELECT i, 's' || i FROM generate_series(1, 100) AS i"
+    )
+    target.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); "
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF new.id = 77 THEN new.s := ''; END IF; RETURN new; END $$; "
+        "CREATE TRIGGER cut BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION cut()"
+    )
+    for route in ("wire", "arrow"):
+        with pytest.raises(fastload.VerificationError, match="1 difference") as caught:
+            await fastload.copy(
+                source.url, target.url, mode="truncate", triggers="fire", verify=True, route=route
+            )
+        (difference,) = caught.value.result.differences
+        assert str(difference) == "public.t different id='77': s 's77' -> ''"
+    target.psql("DROP TRIGGER cut ON t")
+    assert (await caught.value.result.repair()).equal
+
+
+@pytest.mark.mysql
+async def test_a_copy_between_families_is_verified_as_it_passes(database, target):
+    database.execute(MYSQL_TABLE)
+    result = await fastload.copy(database.url, target.url, verify=True)
+    assert result.verification is not None
+    assert (result.verification.equal, result.verification.rows) == (True, ROWS)
+
+
+@pytest.mark.mysql
+async def test_what_counts_as_null_is_told(source, database):
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, d date); "
+        "INSERT INTO t VALUES (1, 'infinity'), (2, '2020-01-01'), (3, NULL)"
+    )
+    await fastload.copy(source.url, database.url, on_unrepresentable="null")
+    found = await fastload.verify(source.url, database.url, on_unrepresentable="null")
+    assert found.equal
+    assert any("public.t.d" in loss and "NULL" in loss for loss in found.losses)
+    found = await fastload.verify(source.url, database.url)
+    assert [n.column for n in found.not_compared] == ["public.t.d"]
+    assert "infinity" in found.not_compared[0].reason

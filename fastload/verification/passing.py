@@ -1,0 +1,217 @@
+"""A copy that is verified: the source hashed as its rows pass, and only the target read again.
+
+Rows on the Arrow route are hashed between source and target. What passes undecoded is hashed by
+the source's server, in the copy's own snapshot; so is nothing that was written there meanwhile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from fastload.adapter import Endpoint, Fingerprint, Item, Reading, Snapshot, Source, Target
+from fastload.channel import Waits
+from fastload.config import CopyOptions
+from fastload.errors import Unrepresentable, VerificationError
+from fastload.model import Catalog, Cut, Partition, Plan, QualifiedName, Receipt, Seal, TablePlan
+from fastload.registry import open_source
+from fastload.tasks import task_group
+from fastload.verification.comparison import Pairing, compare, doubts_of, pair_up
+from fastload.verification.pairs import TablePair, kind_of
+from fastload.verification.repairing import narrowed, repairer
+from fastload.verification.result import TableCheck, VerifyResult, summary
+from fastload.verification.sides import Side, hashing
+from fastload.verification.verifier import by_server
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+LIMIT = 1000
+
+
+class Passing:
+    """What is known of the rows of one copy.
+
+    Guarantees: a table counts as hashed only where every partition's rows were, and as many as
+    its receipt says; any other is read again in the same snapshot.
+    """
+
+    def __init__(self, here: Endpoint, there: Endpoint, options: CopyOptions) -> None:
+        self._here = here
+        self._there = there
+        self._options = options
+        self._own = False
+        self._hashed: dict[tuple[QualifiedName, int], Fingerprint] = {}
+        self._kinds: dict[QualifiedName, list[tuple[str, str]]] = {}
+        self._pairing: Pairing | None = None
+        self._source: dict[QualifiedName, Fingerprint | None] = {}
+        self._by_server: set[QualifiedName] = set()
+
+    def set_dialects(self, source: str, target: str) -> None:
+        """Learn whether both databases are of one dialect."""
+        self._own = source == target
+
+    def watched(self, reading: Reading, table: TablePlan) -> Watched | None:
+        """Return a reading that hashes what passes; None where its columns have no kind."""
+        kinds = []
+        for name, other in zip(table.columns, table.target_columns, strict=True):
+            column = table.source.column(name)
+            kind = kind_of(column, table.target.column(other), own=self._own)
+            if kind is None or name in table.exact:
+                return None
+            kinds.append((name, kind))
+        self._kinds[table.source.name] = kinds
+        return Watched(reading, kinds)
+
+    def passed(self, watched: Watched, table: TablePlan, receipt: Receipt) -> None:
+        """Keep the hashes of a partition that has been written."""
+        found = watched.found
+        if found.rows == receipt.rows:
+            key = (table.source.name, receipt.partition)
+            self._hashed[key] = Fingerprint(found.rows, found.sum)
+
+    async def read_source(
+        self, source: Source, target: Target, at: Snapshot, catalog: Catalog, plan: Plan
+    ) -> None:
+        """Hash what has not been hashed as it passed, in the copy's snapshot."""
+        names = {t.source.name: t.target.name for t in plan.tables}
+        async with open_source(self._there, connections=1) as reading:
+            self._pairing = await pair_up(catalog, reading, target, names, self._options)
+            there = reading.capabilities.fingerprint
+        here = source.capabilities.fingerprint
+        side = self._side(source, at, "source")
+        for pair in self._pairing.pairs:
+            name, parts = pair.source.name, plan.table(pair.source.name).partitions
+            found = self._known(pair, parts)
+            if found is None and by_server(pair, here, there):
+                self._by_server.add(name)
+            if found is None:
+                found = await self._read(side, pair, await side.partitions(pair))
+            self._source[name] = found
+
+    def _side(self, source: Source, at: Snapshot, word: str) -> Side:
+        lanes, memory = self._options.parallel, self._options.memory_bytes
+        return Side(source, at, word, lanes=lanes, memory=memory)
+
+    async def _read(
+        self, side: Side, pair: TablePair, parts: Sequence[Partition]
+    ) -> Fingerprint | None:
+        """Return what a side's rows come to; None where a value has no form to be hashed in."""
+        if pair.source.name in self._by_server:
+            return await side.fingerprint(pair, parts)
+        try:
+            found = await side.buckets(pair, parts, 0)
+        except Unrepresentable:
+            return None
+        return Fingerprint(found.rows, found.sum)
+
+    def _known(self, pair: TablePair, parts: Sequence[Partition]) -> Fingerprint | None:
+        """Return what passed of a table, if all of it did, and was hashed as it is compared."""
+        kinds = [(p.source.name, p.kind) for p in pair.pairs]
+        found = [self._hashed.get((pair.source.name, p.index)) for p in parts]
+        known = [f for f in found if f is not None]
+        if self._kinds.get(pair.source.name) != kinds or len(known) < len(found):
+            return None
+        return Fingerprint(sum(f.rows for f in known), sum(f.sum for f in known) % 2**64)
+
+    async def result(self, plan: Plan) -> VerifyResult:
+        """Read the target and compare; tables that differ are compared once more, row by row."""
+        if self._pairing is None:
+            # An earlier process has begun the run, and knew what passed.
+            return await self._compared([t.source.name for t in plan.tables])
+        began, pairs = time.monotonic(), self._pairing.pairs
+        checks: dict[QualifiedName, TableCheck] = {}
+        async with (
+            open_source(self._there, connections=self._options.parallel) as reading,
+            reading.snapshot([p.target for p in pairs], self._options.parallel) as at,
+        ):
+            side = self._side(reading, at, "target")
+            async with task_group() as group:
+                for pair in pairs:
+                    group.start_soon(self._check, side, pair, checks)
+        result = VerifyResult(
+            tables=tuple(checks[p.source.name] for p in pairs),
+            seconds=time.monotonic() - began,
+            losses=self._pairing.losses,
+            inconsistent_because=doubts_of(side.cuts),
+        )
+        return result if result.equal else await self._located(result)
+
+    async def _check(
+        self, side: Side, pair: TablePair, checks: dict[QualifiedName, TableCheck]
+    ) -> None:
+        name, ours = pair.source.name, self._source[pair.source.name]
+        theirs = await self._read(side, pair, await side.partitions(pair)) if ours else None
+        checks[name] = TableCheck(
+            table=name,
+            target=pair.target.name if pair.target.name != name else None,
+            rows=ours.rows if ours else 0,
+            rows_target=theirs.rows if theirs else 0,
+            how="hashed by the servers" if name in self._by_server else "hashed from Arrow",
+            unlocated=int(ours is None or ours != theirs),
+            not_compared=pair.not_compared,
+        )
+
+    async def _located(self, result: VerifyResult) -> VerifyResult:
+        """Name the rows that differ, as far as the source still has them as they were."""
+        compared = await self._compared([t.table for t in result.tables if not t.equal])
+        # A table that was hashed, and now is equal, was written to meanwhile, or differed before.
+        unhashed = {name for name, found in self._source.items() if found is None}
+        again = {t.table: t for t in compared.tables if not t.equal or t.table in unhashed}
+        tables = tuple(again.get(t.table, t) for t in result.tables)
+        return dataclasses.replace(compared, tables=tables, losses=result.losses)
+
+    async def _compared(self, names: Sequence[QualifiedName]) -> VerifyResult:
+        options = narrowed(self._options, names)
+        compared = await compare(self._here, self._there, options, LIMIT)
+        return compared.result.with_repair(repairer(self._here, self._there, options, LIMIT))
+
+
+def raise_unequal(result: VerifyResult) -> None:
+    """Raise what a copy says whose target is not equal to its source."""
+    if not result.equal:
+        raise VerificationError(
+            f"the copy is complete and differs from its source: {summary(result)}",
+            result=result,
+            hint="error.result names the rows; await error.result.repair() mends them. Where the "
+            "source is being written to, rows that changed since the copy differ too",
+        )
+
+
+class Watched:
+    """A reading whose batches are hashed as they pass."""
+
+    def __init__(self, reading: Reading, kinds: Sequence[tuple[str, str]]) -> None:
+        from fastload.kernels.row_hash import Buckets
+
+        schema = reading.schema
+        assert not isinstance(schema, str)
+        self._reading = reading
+        self._hashing = hashing(schema, kinds)
+        self.found = Buckets()
+
+    @property
+    def schema(self) -> pa.Schema | str:
+        """The wrapped reading's."""
+        return self._reading.schema
+
+    @property
+    def cut(self) -> Cut:
+        """The wrapped reading's."""
+        return self._reading.cut
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async for batch in self._reading:
+            self._hashing.hasher.add(self._hashing.flat(batch), self.found)
+            yield batch
+
+    async def seal(self) -> Seal:
+        """Return the wrapped reading's."""
+        return await self._reading.seal()
+
+    def waits(self) -> Waits:
+        """Return the wrapped reading's."""
+        return self._reading.waits()

@@ -1,0 +1,187 @@
+"""Comparison of databases in memory, and what is compared with what."""
+
+from __future__ import annotations
+
+import pickle
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+import fastload
+from fastload.model import Column, Key, QualifiedName, Table
+from fastload.testing.memory import StoredTable, database, forget
+from fastload.verification.pairs import kind_of, pair_tables
+
+NAME = QualifiedName("public", "t")
+
+
+def column(arrow: str, type_: str = "", **facts: object) -> Column:
+    return Column(name="c", type=type_ or arrow, arrow=arrow, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kind"),
+    [
+        ("int8", "uint64", "number"),
+        ("bool", "int8", "number"),
+        ("uint64", "decimal128(20, 0)", "number"),
+        ("opaque[numeric, PostgreSQL, string]", "decimal128(20, 2)", "number"),
+        ("float", "double", "float"),
+        ("string", "opaque[inet, PostgreSQL, string]", "text"),
+        ("arrow.uuid", "binary", "uuid"),
+        ("arrow.uuid", "string", "uuid"),
+        ("arrow.json", "string", "json"),
+        ("timestamp[us, tz=UTC]", "timestamp[us]", "moment"),
+        ("time64[us]", "duration[us]", "moment"),
+        ("month_day_nano_interval", "duration[us]", "interval"),
+        ("list<int32>", "list<int64>", "list:number"),
+        ("binary", "opaque[geometry, MySQL, binary]", "binary"),
+        ("double", "decimal128(20, 2)", None),
+        ("list<int32>", "arrow.json", None),
+        ("month_day_nano_interval", "string", None),
+        ("time64[us]", "timestamp[us]", None),
+        ("decimal128(5, -2)", "int64", None),
+        ("struct<a: int32>", "struct<a: int32>", None),
+    ],
+)
+def test_kinds_of_pairs(source, target, kind):
+    assert kind_of(column(source), column(target), own=False) == kind
+    assert kind_of(column(target), column(source), own=False) == kind
+
+
+def test_the_same_type_of_one_dialect_is_compared_as_it_is_spelled():
+    for arrow in ("arrow.json", "opaque[numeric, PostgreSQL, string]"):
+        assert kind_of(column(arrow), column(arrow), own=True) == "text"
+    assert kind_of(column("arrow.json"), column("arrow.json"), own=False) == "json"
+    assert kind_of(column("arrow.json", "json"), column("arrow.json", "jsonb"), own=True) == "json"
+    padded = column("string", "character(4)", padded=True)
+    assert kind_of(padded, column("string", "varchar(4)"), own=True) == "text_unpadded"
+    assert kind_of(padded, padded, own=True) == "text"
+
+
+def test_columns_without_a_counterpart_are_told_and_not_in_the_key():
+    here = Table(
+        name=NAME,
+        columns=(
+            Column(name="id", type="int64", arrow="int64", nullable=False),
+            Column(name="gone", type="string", arrow="string", nullable=False),
+            Column(name="sum", type="int64", arrow="int64", generated="id + 1"),
+        ),
+        keys=(
+            Key(name="k", columns=("id", "gone"), primary=True),
+            Key(name="u", columns=("id",), primary=False),
+        ),
+    )
+    there = msgspec.structs.replace(here, columns=(*here.columns[:1], *here.columns[2:]))
+    pair = pair_tables(here, there, names={}, own=True)
+    assert [p.source.name for p in pair.pairs] == ["id"]
+    assert [str(n) for n in pair.not_compared] == ["gone: the target has no such column"]
+    assert pair.key == (0,)
+    assert pair.without("id", "why").key == ()
+
+
+@pytest.fixture
+def copied(shop):
+    """The shop, and a copy of it."""
+    fastload.blocking.copy(shop, "memory://copied")
+    yield "memory://copied"
+    forget("copied")
+
+
+def change(name: str, rows: dict[str, list[object]]) -> None:
+    tables = database(name).tables
+    stored = tables[NAME]
+    tables[NAME] = StoredTable(stored.table, pa.table(rows, stored.rows.schema))
+
+
+def test_a_copy_is_equal_and_every_change_is_named(shop, copied):
+    result = fastload.blocking.verify(shop, copied)
+    assert (result.equal, result.rows, result.differences) == (True, 3, ())
+    assert str(result).startswith("equal: 3 rows of 1 table")
+    change("copied", {"id": [1, 2, 4], "note": ["a", "", "d"]})
+    result = fastload.blocking.verify(shop, copied)
+    assert not result.equal
+    assert sorted(map(str, result.differences)) == [
+        "public.t different id='2': note NULL -> ''",
+        "public.t extra id='4'",
+        "public.t missing id='3'",
+    ]
+    plain = msgspec.json.decode(msgspec.json.encode(result.to_dict()))
+    assert plain["tables"][0]["differences"][0]["columns"] == [
+        {"column": "note", "source": None, "target": ""}
+    ]
+    assert "id=&#x27;2&#x27;" in result._repr_html_()
+    assert pickle.loads(pickle.dumps(result)).differences == result.differences
+
+
+def test_a_limit_says_that_there_is_more(shop, copied):
+    change("copied", {"id": [], "note": []})
+    result = fastload.blocking.verify(shop, copied, limit=2)
+    assert len(result.differences) == 2
+    assert result.tables[0].more
+    assert "more rows differ" in str(result)
+    with pytest.raises(fastload.ConfigError, match="limit"):
+        fastload.blocking.verify(shop, copied, limit=0)
+
+
+def test_names_filters_and_absent_tables(shop, copied):
+    found = fastload.blocking.verify(shop, "memory://nothing_there")
+    forget("nothing_there")
+    assert [t.because for t in found.tables] == ["the target has no public.t"]
+    assert not found.equal
+    found = fastload.blocking.verify(shop, copied, rename={"public.t.note": "other"})
+    assert [str(n) for n in found.not_compared] == ["public.t.note: the target has no such column"]
+    with pytest.raises(fastload.ConfigError, match="no_such"):
+        fastload.blocking.verify(shop, copied, rename={"public.t.no_such": "x"})
+
+
+def test_a_target_that_cannot_be_mended_says_so(shop, copied):
+    change("copied", {"id": [1], "note": ["a"]})
+    result = fastload.blocking.verify(shop, copied)
+
+    with pytest.raises(fastload.PlanError, match="row by row"):
+        fastload.blocking.repair(result)
+
+
+def test_the_command_returns_3_and_writes_a_report(run, shop, copied, tmp_path):
+    assert run("verify", shop, copied).code == 0
+    change("copied", {"id": [1, 2, 3], "note": ["a", None, "C"]})
+    told = run("verify", shop, copied, "--report", str(tmp_path / "found"))
+    assert told.code == 3
+    assert "note 'c' -> 'C'" in told.out
+    import pyarrow.parquet as pq
+
+    assert pq.read_table(tmp_path / "found" / "differences.parquet").to_pylist() == [
+        {
+            "table": "public.t",
+            "kind": "different",
+            "key": '{"id":"3"}',
+            "column": "note",
+            "source": "c",
+            "target": "C",
+        }
+    ]
+    told = run("verify", shop, copied, "--json")
+    assert (told.code, told.json["equal"]) == (3, False)
+    assert told.json["tables"][0]["differences"][0]["key"] == {"id": "3"}
+
+
+def test_a_copy_is_verified_as_it_passes(run, shop):
+    result = fastload.blocking.copy(shop, "memory://copied", verify=True)
+    assert result.verification is not None
+    assert result.verification.equal
+    assert result.verification.rows == 3
+    assert result.to_dict()["verification"]["equal"]
+    assert "verified: equal" in str(result)
+    assert "equal" in result._repr_html_()
+    told = run("copy", shop, "memory://copied", "--mode", "replace", "--verify", "--quiet")
+    assert told.code == 0
+    assert "verified: equal" in told.out
+    forget("copied")
+
+
+def test_modes_that_keep_other_rows_are_not_verified(shop):
+    for mode in ("append", "upsert"):
+        with pytest.raises(fastload.ConfigError, match="verify"):
+            fastload.blocking.copy(shop, "memory://copied", mode=mode, verify=True)
