@@ -60,8 +60,9 @@ def hashed(column: Column, send: str) -> str:
     name = ident(column.name)
     if column.extra.get("retyped") or not (send and _is_portable(column)):
         return f"{name}{column.extra.get('cast') or '::text'}"
-    if int(column.extra["oid"]) < _FIRST_USER_OID and "domain" not in column.extra:
-        return name
+    if int(column.extra["oid"]) < _FIRST_USER_OID:
+        # A domain's column may be one of its base type elsewhere.
+        return f"{name}::{column.type}" if "domain" in column.extra else name
     return f"{send}({name})"
 
 

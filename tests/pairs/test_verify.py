@@ -205,40 +205,46 @@ async def test_a_shifted_column_and_swapped_columns_are_seen(source, target):
     assert target.psql("SELECT count(*) FROM t WHERE a = id") == "1000"
 
 
+POINT = "CREATE TYPE point3 AS (x int, y int, z int)"
 SPECIAL = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE DOMAIN even AS int CHECK (value % 2 = 0);
-CREATE TYPE point3 AS (x int, y int, z int);
+CREATE TABLE limited (two even); INSERT INTO limited VALUES (2), (NULL);
 CREATE TABLE special (
-    id text COLLATE "C" PRIMARY KEY, at timestamptz, day date, clock time, zoned timetz, free numeric,
-    fixed numeric(5,2), feeling mood, feelings mood[], numbers int[], two even, place point,
+    id text COLLATE "C" PRIMARY KEY, at timestamptz, day date, clock time, zoned timetz,
+    free numeric,
+    fixed numeric(5,2), feeling mood, feelings mood[], numbers int[], two int, place point,
     spot point3, span int4range, passing interval, money money, bits bit(3), net inet, doc jsonb,
-    old xml, words tsvector, filled char(5), twice int GENERATED ALWAYS AS (1 + 1) STORED
+    words tsvector, filled char(5), twice int GENERATED ALWAYS AS (1 + 1) STORED
 );
 INSERT INTO special VALUES
     ('a', 'infinity', '-infinity', '24:00', '24:00+05', 'NaN', 'NaN', 'sad', '{sad,NULL}',
      '{{1,2},{3,4}}', 2, '(1,2)', '(1,2,3)', '[1,3)', '1 year -2 days', '1.50', '101', '10.0.0.1/8',
-     '{"b": 1}', '<a/>', 'a b', 'x', DEFAULT),
+     '{"b": 1}', 'a b', 'x', DEFAULT),
     ('B', '4713-01-01 00:00 BC', '0044-03-15 BC', '12:00', '12:00-03', '1.000', '1.00', 'ok', '{}',
-     '[5:6]={1,2}', 4, '(0,-0)', '(,,)', 'empty', '-1 us', '-2', '000', '::1', '[1]', '<b>c</b>', '',
+     '[5:6]={1,2}', 4, '(0,-0)', '(,,)', 'empty', '-1 us', '-2', '000', '::1', '[1]', '',
      'y    ', DEFAULT),
     ('é', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-     NULL, NULL, NULL, NULL, NULL, NULL, DEFAULT);
+     NULL, NULL, NULL, NULL, NULL, DEFAULT);
 CREATE TABLE parted (id int, part int) PARTITION BY LIST (part);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 CREATE TABLE parted_2 PARTITION OF parted FOR VALUES IN (2);
 INSERT INTO parted SELECT i, 1 + i % 2 FROM generate_series(1, 50) AS i;
-CREATE TABLE nothing (); CREATE TABLE "a.b" ("c.d" int); INSERT INTO "a.b" VALUES (1), (1), (NULL)"""
+CREATE TABLE nothing (); CREATE TABLE "a.b" ("c.d" int);
+INSERT INTO "a.b" VALUES (1), (1), (NULL)"""
 
 
 async def test_types_of_postgres_are_compared_by_the_servers_and_mended_through_arrow(
     source, target
 ):
-    source.psql(SPECIAL)
+    target.psql(f"CREATE TYPE other AS ENUM (); {POINT}")
+    source.psql(f"{POINT}; {SPECIAL}")
     result = await fastload.copy(source.url, target.url, verify=True)
     assert result.verification is not None
     assert result.verification.equal
     assert not result.verification.not_compared
+    how = {t.name: t.how for t in result.verification.tables}
+    assert set(how.values()) == {"hashed by the servers"}
     target.psql(
         "UPDATE special SET at = '-infinity', free = '1.0', place = '(0,0)' WHERE id = 'B'; "
         "UPDATE special SET at = '-infinity', two = 6 WHERE id = 'a'"

@@ -13,7 +13,7 @@ from fastload.commands import CopyFlags, app
 from fastload.model import QualifiedName
 from fastload.testing.memory import database
 
-COMMANDS = ("copy", "plan", "read", "write", "runs", "doctor", "demo")
+COMMANDS = ("copy", "plan", "read", "verify", "write", "runs", "doctor", "demo")
 CANARY = "canary4711"
 NAME = QualifiedName("public", "t")
 
