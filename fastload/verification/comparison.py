@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fastload import planner
@@ -14,12 +14,13 @@ from fastload.model import Catalog, Column, Cut, KeyRange, QualifiedName, Table
 from fastload.registry import open_source, open_target
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side
-from fastload.verification.pairs import TablePair, pair_tables
+from fastload.verification.pairs import TablePair, can_be_exact, pair_tables
 from fastload.verification.result import TableCheck, VerifyResult
 from fastload.verification.sides import Side
 from fastload.verification.verifier import Located, Verifier
 
 Ranges = Mapping[QualifiedName, Sequence[KeyRange]]
+Exact = Mapping[QualifiedName, Collection[str]]
 
 
 class Compared(NamedTuple):
@@ -48,8 +49,18 @@ async def compare(
     options: CopyOptions,
     limit: int,
     ranges: Ranges | None = None,
+    exact: Exact | None = None,
 ) -> Compared:
-    """Compare the selected tables of a source with their counterparts."""
+    """Compare the selected tables of a source with their counterparts.
+
+    Args:
+        here: The source.
+        there: The target.
+        options: What to compare, and as what.
+        limit: Rows of each table to locate.
+        ranges: Key ranges to compare alone.
+        exact: Columns to read in their exact form from the start.
+    """
     began = time.monotonic()
     lanes = options.parallel
     async with open_source(here, connections=lanes) as source:
@@ -59,7 +70,7 @@ async def compare(
             catalog = await source.catalog(selection_of(options))
             names = await _names_there(target, catalog, options)
         async with open_source(there, connections=lanes) as reading:
-            pairing = await pair_up(catalog, reading, target, names, options)
+            pairing = await pair_up(catalog, reading, target, names, options, exact or {})
             checks, located, cuts = await _run(source, reading, pairing, options, limit, ranges)
     by_name = {c.table: c for c in (*checks, *pairing.absent)}
     result = VerifyResult(
@@ -97,6 +108,7 @@ async def pair_up(
     target: Target,
     names: Mapping[QualifiedName, QualifiedName],
     options: CopyOptions,
+    exact: Exact,
 ) -> Pairing:
     """Pair tables and columns; of the target only ``fit`` is used, which is pure."""
     there: dict[QualifiedName, Table] = {}
@@ -115,6 +127,9 @@ async def pair_up(
             continue
         pair = _paired(table, there[name], target, catalog.dialect, dialect, options)
         losses += _losses(pair, target, catalog.dialect)
+        for p in pair.pairs:
+            if p.source.name in exact.get(table.name, ()) and can_be_exact(p):
+                pair = pair.exactly(p.source.name)
         pairs.append(pair)
     return Pairing(pairs, absent, tuple(losses))
 

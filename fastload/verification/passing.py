@@ -79,7 +79,7 @@ class Passing:
         """Hash what has not been hashed as it passed, in the copy's snapshot."""
         names = {t.source.name: t.target.name for t in plan.tables}
         async with open_source(self._there, connections=1) as reading:
-            self._pairing = await pair_up(catalog, reading, target, names, self._options)
+            self._pairing = await pair_up(catalog, reading, target, names, self._options, {})
             there = reading.capabilities.fingerprint
         here = source.capabilities.fingerprint
         side = self._side(source, at, "source")

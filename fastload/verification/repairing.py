@@ -37,10 +37,10 @@ def repairer(
             narrowed(options, [t.table for t in differing]), mode="upsert"
         )
         plans = await _plans(here, there, chosen)
-        ranges = _ranges(differing)
+        ranges, exact = _ranges(differing), {name: p.exact for name, p in plans.items()}
         last: tuple[Difference, ...] = ()
         while True:
-            compared = await compare(here, there, chosen, limit, ranges)
+            compared = await compare(here, there, chosen, limit, ranges, exact)
             found = compared.result.differences
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
@@ -117,7 +117,7 @@ async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
     pair = located.pair
     exact = tuple(p.source.name for p in pair.pairs if p.exact)
     order = [c for c in plan.columns if c in {p.source.name for p in pair.pairs}]
-    if missing := [c for c in plan.columns if c not in order]:
+    if missing := [c for c in plan.columns if c not in order or c in {*plan.exact} - {*exact}]:
         raise SchemaMismatch(
             f"rows of {pair.source.name} cannot be repaired: {', '.join(missing)} is not compared",
             table=str(pair.source.name),

@@ -210,22 +210,23 @@ SPECIAL = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE DOMAIN even AS int CHECK (value % 2 = 0);
 CREATE TABLE limited (two even); INSERT INTO limited VALUES (2), (NULL);
+CREATE TABLE spots (spot point3); INSERT INTO spots VALUES ('(1,2,3)'), ('(,,)');
 CREATE TABLE special (
     id text COLLATE "C" PRIMARY KEY, at timestamptz, day date, clock time, zoned timetz,
     free numeric,
     fixed numeric(5,2), feeling mood, feelings mood[], numbers int[], two int, place point,
-    spot point3, span int4range, passing interval, money money, bits bit(3), net inet, doc jsonb,
+    span int4range, passing interval, money money, bits bit(3), net inet, doc jsonb,
     words tsvector, filled char(5), twice int GENERATED ALWAYS AS (1 + 1) STORED
 );
 INSERT INTO special VALUES
     ('a', 'infinity', '-infinity', '24:00', '24:00+05', 'NaN', 'NaN', 'sad', '{sad,NULL}',
-     '{{1,2},{3,4}}', 2, '(1,2)', '(1,2,3)', '[1,3)', '1 year -2 days', '1.50', '101', '10.0.0.1/8',
+     '{{1,2},{3,4}}', 2, '(1,2)', '[1,3)', '1 year -2 days', '1.50', '101', '10.0.0.1/8',
      '{"b": 1}', 'a b', 'x', DEFAULT),
     ('B', '4713-01-01 00:00 BC', '0044-03-15 BC', '12:00', '12:00-03', '1.000', '1.00', 'ok', '{}',
-     '[5:6]={1,2}', 4, '(0,-0)', '(,,)', 'empty', '-1 us', '-2', '000', '::1', '[1]', '',
+     '[5:6]={1,2}', 4, '(0,-0)', 'empty', '-1 us', '-2', '000', '::1', '[1]', '',
      'y    ', DEFAULT),
     ('é', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-     NULL, NULL, NULL, NULL, NULL, DEFAULT);
+     NULL, NULL, NULL, NULL, DEFAULT);
 CREATE TABLE parted (id int, part int) PARTITION BY LIST (part);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 CREATE TABLE parted_2 PARTITION OF parted FOR VALUES IN (2);
