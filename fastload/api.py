@@ -454,12 +454,16 @@ def _endpoint(given: Endpoint | str, side: str) -> Endpoint:
 
 
 def _fitted(options: CopyOptions, source: Endpoint, target: Endpoint | None) -> CopyOptions:
-    """Lower the lanes to what the caller's pools can give, one beside for control."""
+    """Lower the lanes to what the caller's pools can give, one beside for control.
+
+    A target that is verified is written and read through connections of their own.
+    """
     lanes = options.parallel
     for endpoint in (source, target):
         if endpoint is not None:
             room = adapter_for(endpoint).room(endpoint)
-            share = room if room is None or source is not target else room // 2
+            uses = [source, target, *([target] if options.verify else [])]
+            share = room if room is None else room // sum(e is endpoint for e in uses)
             lanes = lanes if share is None else min(lanes, share - 1)
     if lanes < 1:
         raise ConfigError(

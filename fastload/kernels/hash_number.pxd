@@ -17,7 +17,6 @@ cdef inline uint64_t number_hash(
 ) noexcept nogil:
     """Hash a magnitude of up to four limbs, which are overwritten, and its sign."""
     cdef uint64_t rest[4]
-    cdef int i
     count = significant(limbs, count)
     if count == 0:
         return xxh64_of_8(0, seed)

@@ -1,10 +1,11 @@
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, final
 
 from fastload.kernels.encoder import BatchEncoder
 
 def xxh64_of(data: bytes, seed: int = 0) -> int: ...
 
+@final
 class Buckets:
     def __new__(cls, bits: int = 0) -> Buckets: ...
     @property
@@ -16,6 +17,7 @@ class Buckets:
     def merge(self, other: Buckets) -> None: ...
     def differing(self, other: Buckets) -> list[tuple[int, int, int]]: ...
 
+@final
 class RowHasher(BatchEncoder):
     def __init__(self, columns: Iterable[tuple[str, str]], key: Sequence[int] = ()) -> None: ...
     def add(self, batch: Any, into: Buckets) -> None: ...

@@ -12,11 +12,11 @@ double; -0.0 is not 0.0, all NaN are one), ``text``, ``text_unpadded`` (without 
 ``interval`` (months, days and nanoseconds; durations too), ``json`` (what it says), and ``list:``
 with the kind of its items.
 """
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
-from fastload.kernels.arrow_c cimport ArrowSchema
 from fastload.kernels.encode_input cimport (
     BAD_OFFSETS, FIXED, ITEMS, NO_FAULT, NOTHING, TOO_LONG, VARIABLE, FaultCode, Input, is_null
 )
@@ -28,9 +28,7 @@ from fastload.kernels.hash_value cimport (
     hash_interval, hash_json_text, hash_list, hash_moment, hash_number_text, hash_span,
     hash_unpadded, hash_uuid, hash_uuid_text
 )
-from fastload.kernels.xxh64 cimport P1, P2, P3, P4, avalanche, chained, xxh64, xxh64_of_8
-
-from fastload.errors import EncodeError
+from fastload.kernels.xxh64 cimport P3, P4, avalanche, chained, xxh64, xxh64_of_8
 
 _PER_SECOND = {"s": 1, "m": 10**3, "u": 10**6, "n": 10**9}
 _MOST_BITS = 24
@@ -41,6 +39,7 @@ def xxh64_of(bytes data not None, uint64_t seed=0):
     return xxh64(PyBytes_AS_STRING(data), len(data), seed)
 
 
+@cython.final
 cdef class Buckets:
     """Counts and sums of row hashes, apart by the leading bits of the keys' hashes.
 
@@ -100,6 +99,7 @@ cdef class Buckets:
             raise ValueError(f"{1 << self.bits} buckets are not {1 << other.bits}")
 
 
+@cython.final
 cdef class RowHasher(BatchEncoder):
     """Hashes the rows of record batches of one schema.
 

@@ -109,8 +109,19 @@ async def pair_up(
     names: Mapping[QualifiedName, QualifiedName],
     options: CopyOptions,
     exact: Exact,
+    columns: Mapping[QualifiedName, dict[str, str]] | None = None,
 ) -> Pairing:
-    """Pair tables and columns; of the target only ``fit`` is used, which is pure."""
+    """Pair tables and columns; of the target only ``fit`` is used, which is pure.
+
+    Args:
+        catalog: The source's.
+        reading: The target, as a source.
+        target: The target.
+        names: The target's tables by the source's.
+        options: Of the comparison.
+        exact: Columns to read in their exact form.
+        columns: The target's columns by the source's, where they are not as the options say.
+    """
     there: dict[QualifiedName, Table] = {}
     dialect = ""
     if names:
@@ -125,7 +136,8 @@ async def pair_up(
             because = f"the target has no {options.target_name(table.name)}"
             absent.append(TableCheck(table=table.name, because=because))
             continue
-        pair = _paired(table, there[name], target, catalog.dialect, dialect, options)
+        renamed = (columns or {}).get(table.name, options.target_columns(table.name))
+        pair = _paired(table, there[name], target, catalog.dialect, dialect, options, renamed)
         losses += _losses(pair, target, catalog.dialect)
         for p in pair.pairs:
             if p.source.name in exact.get(table.name, ()) and can_be_exact(p):
@@ -141,6 +153,7 @@ def _paired(
     dialect: str,
     dialect_there: str,
     options: CopyOptions,
+    renamed: dict[str, str],
 ) -> TablePair:
     cast = any((s, t) == (table.name.schema, table.name.name) for s, t, _ in options.types)
 
@@ -150,7 +163,7 @@ def _paired(
     return pair_tables(
         table,
         there,
-        names=options.target_columns(table.name),
+        names=renamed,
         own=dialect == dialect_there and not cast,
         where=options.filter(table.name),
         policies=options.policies(table.name),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastload.adapter import Endpoint, Fingerprint, Item, Reading, Snapshot, Source, Target
 from fastload.channel import Waits
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 LIMIT = 1000
+Form: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
 
 class Passing:
@@ -46,7 +47,9 @@ class Passing:
         self._own = False
         self._hashed: dict[tuple[QualifiedName, int], Fingerprint] = {}
         self._kinds: dict[QualifiedName, list[tuple[str, str]]] = {}
-        self._pairing: Pairing | None = None
+        self._catalog: Catalog | None = None
+        self._target: Target | None = None
+        self._hashed_as: dict[QualifiedName, Form] = {}
         self._source: dict[QualifiedName, Fingerprint | None] = {}
         self._by_server: set[QualifiedName] = set()
 
@@ -77,20 +80,35 @@ class Passing:
         self, source: Source, target: Target, at: Snapshot, catalog: Catalog, plan: Plan
     ) -> None:
         """Hash what has not been hashed as it passed, in the copy's snapshot."""
-        names = {t.source.name: t.target.name for t in plan.tables}
+        self._target, self._catalog = target, catalog
+        # Columns get their new names after the rows.
+        columns = {
+            t.source.name: dict(zip(t.columns, t.target_columns, strict=True)) for t in plan.tables
+        }
         async with open_source(self._there, connections=1) as reading:
-            self._pairing = await pair_up(catalog, reading, target, names, self._options, {})
+            pairing = await self._paired(reading, plan, columns)
             there = reading.capabilities.fingerprint
         here = source.capabilities.fingerprint
         side = self._side(source, at, "source")
-        for pair in self._pairing.pairs:
+        for pair in pairing.pairs:
             name, parts = pair.source.name, plan.table(pair.source.name).partitions
+            self._hashed_as[name] = _form(pair)
             found = self._known(pair, parts)
             if found is None and by_server(pair, here, there):
                 self._by_server.add(name)
             if found is None:
                 found = await self._read(side, pair, await side.partitions(pair))
             self._source[name] = found
+
+    async def _paired(
+        self, reading: Source, plan: Plan, columns: dict[QualifiedName, dict[str, str]] | None
+    ) -> Pairing:
+        assert self._catalog is not None
+        assert self._target is not None
+        names = {t.source.name: t.target.name for t in plan.tables}
+        return await pair_up(
+            self._catalog, reading, self._target, names, self._options, {}, columns
+        )
 
     def _side(self, source: Source, at: Snapshot, word: str) -> Side:
         lanes, memory = self._options.parallel, self._options.memory_bytes
@@ -119,23 +137,23 @@ class Passing:
 
     async def result(self, plan: Plan) -> VerifyResult:
         """Read the target and compare; tables that differ are compared once more, row by row."""
-        if self._pairing is None:
+        if self._catalog is None:
             # An earlier process has begun the run, and knew what passed.
             return await self._compared([t.source.name for t in plan.tables])
-        began, pairs = time.monotonic(), self._pairing.pairs
+        began, lanes = time.monotonic(), self._options.parallel
         checks: dict[QualifiedName, TableCheck] = {}
-        async with (
-            open_source(self._there, connections=self._options.parallel) as reading,
-            reading.snapshot([p.target for p in pairs], self._options.parallel) as at,
-        ):
-            side = self._side(reading, at, "target")
-            async with task_group() as group:
-                for pair in pairs:
-                    group.start_soon(self._check, side, pair, checks)
+        async with open_source(self._there, connections=lanes) as reading:
+            pairing = await self._paired(reading, plan, None)
+            pairs = pairing.pairs
+            async with reading.snapshot([p.target for p in pairs], lanes) as at:
+                side = self._side(reading, at, "target")
+                async with task_group() as group:
+                    for pair in pairs:
+                        group.start_soon(self._check, side, pair, checks)
         result = VerifyResult(
             tables=tuple(checks[p.source.name] for p in pairs),
             seconds=time.monotonic() - began,
-            losses=self._pairing.losses,
+            losses=pairing.losses,
             inconsistent_because=doubts_of(side.cuts),
         )
         return result if result.equal else await self._located(result)
@@ -143,7 +161,11 @@ class Passing:
     async def _check(
         self, side: Side, pair: TablePair, checks: dict[QualifiedName, TableCheck]
     ) -> None:
-        name, ours = pair.source.name, self._source[pair.source.name]
+        name = pair.source.name
+        # What was hashed otherwise than it is compared now says nothing.
+        if self._hashed_as[name] != _form(pair):
+            self._source[name] = None
+        ours = self._source[name]
         theirs = await self._read(side, pair, await side.partitions(pair)) if ours else None
         checks[name] = TableCheck(
             table=name,
@@ -179,6 +201,10 @@ def raise_unequal(result: VerifyResult) -> None:
             hint="error.result names the rows; await error.result.repair() mends them. Where the "
             "source is being written to, rows that changed since the copy differ too",
         )
+
+
+def _form(pair: TablePair) -> Form:
+    return tuple((p.source.name, p.kind) for p in pair.pairs), pair.same
 
 
 class Watched:

@@ -88,7 +88,8 @@ class Verifier:
     ) -> None:
         self._here = here
         self._there = there
-        self._lanes = lanes
+        # Parts that hold sums: both sides read about the same ones at a time.
+        self._gate = anyio.Semaphore(2 * lanes)
         self._limit = limit
         self._memory = memory
         self._ranges = ranges or {}
@@ -131,10 +132,9 @@ class Verifier:
         here, there = self._here.source.capabilities, self._there.source.capabilities
         hashed = by_server(pair, here.fingerprint, there.fingerprint)
         parts = await self._parts(pair)
-        gate = anyio.Semaphore(2 * self._lanes)
 
         async def one(part: _Part) -> None:
-            async with gate:
+            async with self._gate:
                 await self._part(pair, part, found, hashed)
 
         async with task_group() as group:

@@ -301,3 +301,78 @@ async def test_what_counts_as_null_is_told(source, database):
     found = await fastload.verify(source.url, database.url)
     assert [n.column for n in found.not_compared] == ["public.t.d"]
     assert "infinity" in found.not_compared[0].reason
+
+
+async def test_pools_filters_and_new_names(source, target):
+    """A pool of few connections serves the target's writers and its readers."""
+    import asyncpg
+
+    source.psql(
+        "CREATE TABLE t (k text PRIMARY KEY, n int); INSERT INTO t "
+        "SELECT md5(i::text), i FROM generate_series(1, 5000) AS i; ANALYZE t"
+    )
+    options = {
+        "where": {"public.t": "n % 2 = 0"},
+        "rename": {"public.t": "public.u", "public.t.n": "number"},
+    }
+    async with (
+        asyncpg.create_pool(source.url, min_size=0, max_size=3) as here,
+        asyncpg.create_pool(target.url, min_size=0, max_size=4) as there,
+    ):
+        result = await fastload.copy(here, there, verify=True, **options)
+        assert result.verification is not None
+        assert result.verification.rows == 2500
+        target.psql("UPDATE u SET number = -2 WHERE number = 2; INSERT INTO u VALUES ('x', 1)")
+        found = await fastload.verify(here, there, **options)
+        assert sorted(d.kind for d in found.differences) == ["different", "extra"]
+        assert [c.column for d in found.differences for c in d.columns] == ["n"]
+        assert found.tables[0].title == "public.t -> public.u"
+        assert (await found.repair()).equal
+
+
+async def test_parts_by_key_range_are_compared_alone(source, target):
+    """Only the ranges that differ are read again, on either side of their edges."""
+    source.psql(
+        "CREATE TABLE t (id bigint PRIMARY KEY, filling text); INSERT INTO t "
+        "SELECT i * 7, repeat(md5(i::text), 8) FROM generate_series(1, 200000) AS i; "
+        "VACUUM ANALYZE t"
+    )
+    await fastload.copy(source.url, target.url)
+    changed = [7, 700_007, 1_400_000]
+    target.psql("; ".join(f"UPDATE t SET filling = 'x' WHERE id = {i}" for i in changed))
+    found = await fastload.verify(source.url, target.url, parallel=4)
+    assert sorted(int(d.key["id"] or 0) for d in found.differences) == changed
+    ranges = found.tables[0].ranges
+    assert 2 <= len(ranges) <= 3
+    assert all(r.columns == ("id",) for r in ranges)
+    assert (await found.repair()).equal
+
+
+@pytest.mark.faults
+async def test_a_run_that_is_continued_is_verified_whole(source, target):
+    source.psql(
+        "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); "
+        "CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (2)"
+    )
+    target.psql("CREATE TABLE a (id int); CREATE TABLE b (id int CHECK (id <> 2))")
+    with pytest.raises(fastload.ConstraintError):
+        await fastload.copy(source.url, target.url, parallel=1, verify=True)
+    target.psql("ALTER TABLE b DROP CONSTRAINT b_id_check")
+    result = await fastload.copy(source.url, target.url, parallel=1, verify=True)
+    assert result.verification is not None
+    assert (result.verification.equal, result.verification.rows) == (True, 2)
+
+
+@pytest.mark.mysql
+async def test_mysql_to_its_own_family(database, mariadb):
+    database.execute(MYSQL_TABLE)
+    with mariadb.database("verified"):
+        url = mariadb.url_for("verified")
+        result = await fastload.copy(database.url, url, verify=True)
+        assert result.verification is not None
+        assert result.verification.rows == ROWS
+        assert not result.verification.not_compared
+        mariadb.execute("UPDATE t SET kind = 'three', bits = 0 WHERE id = 4", "verified")
+        found = await fastload.verify(database.url, url)
+        assert [[c.column for c in d.columns] for d in found.differences] == [["kind", "bits"]]
+        assert (await found.repair()).equal
