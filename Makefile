@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 KERNEL_MODULES := fastload.kernels.decoder fastload.kernels.encoder fastload.kernels.row_hash
 KERNEL_MODULES += fastload_mysql.rows_decode fastload_mysql.rows_encode
 KERNEL_MODULES += fastload_postgres.copy_decode fastload_postgres.copy_encode
+KERNEL_MODULES += fastload_postgres.copy_hash
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
 
 .PHONY: help dev demo test check bench clean

@@ -280,6 +280,24 @@ class Source(Protocol):
         """Return what a user should know or grant before reading from here."""
 
 
+class WireHasher(Protocol):
+    """Hashes the rows of one reading, whose bytes come in any pieces."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that were whole so far."""
+
+    @property
+    def sum(self) -> int:
+        """Sum of their hashes, modulo 2^64."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self) -> None:
+        """Check that all bytes have come; DecodeError otherwise."""
+
+
 class Fingerprinting(Protocol):
     """A source whose server hashes rows by itself; ``SourceCapabilities.fingerprint`` says so.
 
@@ -289,6 +307,13 @@ class Fingerprinting(Protocol):
 
     async def fingerprint(self, part: Partition, at: Any, want: ReadSpec) -> Fingerprint:
         """Return what the rows of a partition come to, hashed over the columns wanted."""
+
+    def wire_hasher(self, wire: str) -> WireHasher | None:
+        """Return what hashes a reading of this wire as it passes; None where nothing does.
+
+        The bytes of a row are hashed as they stand: sums of two sides are equal where the wire
+        brought the same rows, in any order and any partitions.
+        """
 
 
 class Target(Protocol):

@@ -100,8 +100,8 @@ class Copier:
 
     async def _written(self, table: TablePlan, counted: Reading, receipt: Receipt) -> Receipt:
         watched = None
-        if self._check and not table.wire:
-            watched = self._check.watched(counted, table)
+        if self._check:
+            watched = self._check.watched(counted, table, self._source)
         done = await self._write(table, _named(watched or counted, table), receipt)
         if self._check and watched:
             self._check.passed(watched, table, done)

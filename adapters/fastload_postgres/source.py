@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastload.adapter import (
     Fingerprint,
@@ -20,8 +21,11 @@ from fastload_postgres.doctor import examine_source
 from fastload_postgres.fingerprint import fingerprint
 from fastload_postgres.partitions import plan_partitions
 from fastload_postgres.quoting import DEFAULT_SCHEMA
-from fastload_postgres.reading import CopyReading, open_reading
+from fastload_postgres.reading import BINARY_WIRE, CopyReading, open_reading
 from fastload_postgres.snapshot import PostgresSnapshot, open_snapshot
+
+if TYPE_CHECKING:
+    from fastload_postgres.copy_hash import CopyHasher
 
 
 class PostgresSource:
@@ -80,6 +84,12 @@ class PostgresSource:
             found = await fingerprint(connection, part, want)
             await at.prove_parts(connection, want.table)
             return found
+
+    def wire_hasher(self, wire: str) -> CopyHasher | None:
+        """Return what hashes rows of binary COPY as they pass; see the seam."""
+        from fastload_postgres.copy_hash import CopyHasher
+
+        return CopyHasher() if wire == BINARY_WIRE else None
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a reader."""

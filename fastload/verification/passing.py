@@ -9,9 +9,19 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-from fastload.adapter import Endpoint, Fingerprint, Item, Reading, Snapshot, Source, Target
+from fastload.adapter import (
+    Endpoint,
+    Fingerprint,
+    Fingerprinting,
+    Item,
+    Reading,
+    Snapshot,
+    Source,
+    Target,
+    WireHasher,
+)
 from fastload.channel import Waits
 from fastload.config import CopyOptions
 from fastload.errors import Unrepresentable, VerificationError
@@ -52,13 +62,18 @@ class Passing:
         self._hashed_as: dict[QualifiedName, Form] = {}
         self._source: dict[QualifiedName, Fingerprint | None] = {}
         self._by_server: set[QualifiedName] = set()
+        self._wires: dict[QualifiedName, str] = {}
 
     def set_dialects(self, source: str, target: str) -> None:
         """Learn whether both databases are of one dialect."""
         self._own = source == target
 
-    def watched(self, reading: Reading, table: TablePlan) -> Watched | None:
-        """Return a reading that hashes what passes; None where its columns have no kind."""
+    def watched(
+        self, reading: Reading, table: TablePlan, source: Source
+    ) -> Watched | WatchedWire | None:
+        """Return a reading that hashes what passes; None where nothing can."""
+        if table.wire is not None:
+            return self._watched_wire(reading, table, table.wire, source)
         kinds = []
         for name, other in zip(table.columns, table.target_columns, strict=True):
             column = table.source.column(name)
@@ -69,7 +84,18 @@ class Passing:
         self._kinds[table.source.name] = kinds
         return Watched(reading, kinds)
 
-    def passed(self, watched: Watched, table: TablePlan, receipt: Receipt) -> None:
+    def _watched_wire(
+        self, reading: Reading, table: TablePlan, wire: str, source: Source
+    ) -> WatchedWire | None:
+        if source.capabilities.fingerprint is None:
+            return None
+        hasher = cast("Fingerprinting", source).wire_hasher(wire)
+        if hasher is None:
+            return None
+        self._kinds[table.source.name] = [(name, wire) for name in table.columns]
+        return WatchedWire(reading, hasher)
+
+    def passed(self, watched: Watched | WatchedWire, table: TablePlan, receipt: Receipt) -> None:
         """Keep the hashes of a partition that has been written."""
         found = watched.found
         if found.rows == receipt.rows:
@@ -94,6 +120,11 @@ class Passing:
             name, parts = pair.source.name, plan.table(pair.source.name).partitions
             self._hashed_as[name] = _form(pair)
             found = self._known(pair, parts)
+            wire = plan.table(name).wire
+            if found is None and wire and by_server(pair, here, there):
+                found = self._known(pair, parts, wire)
+                if found is not None:
+                    self._wires[name] = wire
             if found is None and by_server(pair, here, there):
                 self._by_server.add(name)
             if found is None:
@@ -118,6 +149,8 @@ class Passing:
         self, side: Side, pair: TablePair, parts: Sequence[Partition]
     ) -> Fingerprint | None:
         """Return what a side's rows come to; None where a value has no form to be hashed in."""
+        if wire := self._wires.get(pair.source.name):
+            return await side.passing(pair, parts, wire)
         if pair.source.name in self._by_server:
             return await side.fingerprint(pair, parts)
         try:
@@ -126,9 +159,11 @@ class Passing:
             return None
         return Fingerprint(found.rows, found.sum)
 
-    def _known(self, pair: TablePair, parts: Sequence[Partition]) -> Fingerprint | None:
+    def _known(
+        self, pair: TablePair, parts: Sequence[Partition], wire: str | None = None
+    ) -> Fingerprint | None:
         """Return what passed of a table, if all of it did, and was hashed as it is compared."""
-        kinds = [(p.source.name, p.kind) for p in pair.pairs]
+        kinds = [(p.source.name, wire or p.kind) for p in pair.pairs]
         found = [self._hashed.get((pair.source.name, p.index)) for p in parts]
         known = [f for f in found if f is not None]
         if self._kinds.get(pair.source.name) != kinds or len(known) < len(found):
@@ -172,10 +207,15 @@ class Passing:
             target=pair.target.name if pair.target.name != name else None,
             rows=ours.rows if ours else 0,
             rows_target=theirs.rows if theirs else 0,
-            how="hashed by the servers" if name in self._by_server else "hashed from Arrow",
+            how=self._how(name),
             unlocated=int(ours is None or ours != theirs),
             not_compared=pair.not_compared,
         )
+
+    def _how(self, table: QualifiedName) -> str:
+        if table in self._wires:
+            return "hashed on the wire"
+        return "hashed by the servers" if table in self._by_server else "hashed from Arrow"
 
     async def _located(self, result: VerifyResult) -> VerifyResult:
         """Name the rows that differ, as far as the source still has them as they were."""
@@ -233,6 +273,38 @@ class Watched:
         async for batch in self._reading:
             self._hashing.hasher.add(self._hashing.flat(batch), self.found)
             yield batch
+
+    async def seal(self) -> Seal:
+        """Return the wrapped reading's."""
+        return await self._reading.seal()
+
+    def waits(self) -> Waits:
+        """Return the wrapped reading's."""
+        return self._reading.waits()
+
+
+class WatchedWire:
+    """A reading of a wire's bytes, whose rows are hashed as they pass."""
+
+    def __init__(self, reading: Reading, hasher: WireHasher) -> None:
+        self._reading = reading
+        self.found = hasher
+
+    @property
+    def schema(self) -> pa.Schema | str:
+        """The wrapped reading's."""
+        return self._reading.schema
+
+    @property
+    def cut(self) -> Cut:
+        """The wrapped reading's."""
+        return self._reading.cut
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async for data in self._reading:
+            self.found.feed(data)
+            yield data
+        self.found.finish()
 
     async def seal(self) -> Seal:
         """Return the wrapped reading's."""

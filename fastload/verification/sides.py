@@ -11,7 +11,15 @@ import anyio
 import msgspec
 
 from fastload import arrow_input, partition, retry
-from fastload.adapter import Fingerprint, Fingerprinting, PartitionSpec, ReadSpec, Snapshot, Source
+from fastload.adapter import (
+    Fingerprint,
+    Fingerprinting,
+    PartitionSpec,
+    ReadSpec,
+    Snapshot,
+    Source,
+    WireHasher,
+)
 from fastload.errors import FastloadError, SourceError, Unrepresentable
 from fastload.model import Column, Cut, Partition, Table
 from fastload.tasks import task_group
@@ -59,13 +67,14 @@ class Side:
         """Return this side's columns that are compared, in their order."""
         return [p.source if self.word == "source" else p.target for p in pair.pairs]
 
-    def spec(self, pair: TablePair) -> ReadSpec:
-        """Return how this side's rows are read."""
+    def spec(self, pair: TablePair, wire: str | None = None) -> ReadSpec:
+        """Return how this side's rows are read: as batches, or as this wire's bytes."""
         columns = self.columns(pair)
         own = self.word == "source"
         return ReadSpec(
             table=self.table(pair),
             columns=tuple(c.name for c in columns),
+            wire=wire,
             exact=tuple(c.name for c, p in zip(columns, pair.pairs, strict=True) if p.exact),
             where=pair.where if own else None,
             on_unrepresentable=pair.policies if own else {},
@@ -110,6 +119,29 @@ class Side:
 
         await self._each(parts, one)
         return Fingerprint(sum(f.rows for f in found), sum(f.sum for f in found) % 2**64)
+
+    async def passing(self, pair: TablePair, parts: Sequence[Partition], wire: str) -> Fingerprint:
+        """Hash the rows of partitions as the wire brings them, side by side."""
+        found: list[WireHasher] = []
+
+        async def one(part: Partition) -> None:
+            found.append(await self._again(lambda: self._pass(pair, part, wire)))
+
+        await self._each(parts, one)
+        return Fingerprint(sum(f.rows for f in found), sum(f.sum for f in found) % 2**64)
+
+    async def _pass(self, pair: TablePair, part: Partition, wire: str) -> WireHasher:
+        hasher = cast("Fingerprinting", self.source).wire_hasher(wire)
+        assert hasher is not None
+        async with self.source.open(part, self.at, self.spec(pair, wire)) as reading:
+            self.cuts.add(reading.cut)
+            async for data in reading:
+                hasher.feed(data)
+            hasher.finish()
+            sent = (await reading.seal()).rows
+        if sent != hasher.rows:
+            raise SourceError(f"the {self.word} sent {sent} rows and {hasher.rows} arrived")
+        return hasher
 
     async def pick(
         self, pair: TablePair, parts: Sequence[Partition], wanted: Wanted
