@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from pymysql import err
 
 from fastload import errors
+from fastload.connect_options import check_known, timeout_s, tls_context, wrong
 from fastload.url import Url
 from fastload_mysql.driver_errors import refusal
 
-CONNECT_TIMEOUT_S = 30.0
 PORT = 3306
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 _KNOWN = (
@@ -43,11 +41,9 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         ConfigError: An option of the URL is unknown or wrong.
     """
     options = dict(url.options)
-    unknown = sorted(options.keys() - set(_KNOWN))
-    if unknown:
-        raise _wrong(side, f"unknown option in the URL: {', '.join(unknown)}", _KNOWN)
+    check_known(options, _KNOWN, side)
     if options.get("charset", "utf8mb4") != "utf8mb4":
-        raise _wrong(side, f"charset={options['charset']} in the URL", ("utf8mb4",))
+        raise wrong(f"charset={options['charset']} in the URL", ("utf8mb4",), side)
     path = _socket_path(url, options)
     mode = _mode(options, side, path)
     return {
@@ -59,7 +55,7 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         "password": url.password.reveal().encode().decode("latin-1") if url.password else "",
         "db": url.database,
         "charset": "utf8mb4",
-        "connect_timeout": _timeout_s(options.get("connect_timeout"), side),
+        "connect_timeout": timeout_s(options, side),
         "program_name": options.get("program_name", "fastload"),
         "ssl": None if path else _tls(mode, options, side),
         "tls_demanded": mode in DEMANDED,
@@ -82,34 +78,16 @@ def _socket_path(url: Url, options: Any) -> str | None:
     return path
 
 
-def _wrong(side: str, what: str, known: tuple[str, ...]) -> errors.ConfigError:
-    return errors.ConfigError(what, side=side, hint=f"known: {', '.join(known)}")
-
-
 def _compresses(word: str, side: str) -> bool:
     if word not in _COMPRESSIONS:
-        raise _wrong(side, f"compression={word} in the URL", _COMPRESSIONS)
+        raise wrong(f"compression={word} in the URL", _COMPRESSIONS, side)
     return word == "zlib"
-
-
-def _timeout_s(text: str | None, side: str) -> float:
-    try:
-        seconds = CONNECT_TIMEOUT_S if text is None else float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise errors.ConfigError(
-            f"connect_timeout={text} in the URL is no number of seconds above 0",
-            side=side,
-            hint=f"leave it out for {CONNECT_TIMEOUT_S:.0f} s",
-        )
-    return seconds
 
 
 def _mode(options: dict[str, str], side: str, path: str | None) -> str:
     mode = options.get("ssl_mode", "VERIFY_CA" if "ssl_ca" in options else "PREFERRED").upper()
     if mode not in _MODES:
-        raise _wrong(side, f"ssl_mode={options['ssl_mode']} in the URL is no mode", _MODES)
+        raise wrong(f"ssl_mode={options['ssl_mode']} in the URL is no mode", _MODES, side)
     if path and mode in DEMANDED:
         raise errors.ConfigError(
             f"ssl_mode={mode} in the URL of a unix socket, which stays inside one machine",
@@ -122,26 +100,13 @@ def _mode(options: dict[str, str], side: str, path: str | None) -> str:
 def _tls(mode: str, options: dict[str, str], side: str) -> ssl.SSLContext | None:
     if mode == "DISABLED":
         return None
-    files = {name: options[name] for name in _FILES if name in options}
-    for name, path in files.items():
-        if not Path(path).is_file():
-            raise errors.ConfigError(
-                f"{name} in the URL is no file: {path}", side=side, hint="check the path"
-            )
-    verifies = mode.startswith("VERIFY")
-    try:
-        context = ssl.create_default_context(cafile=files.get("ssl_ca"))
-        context.check_hostname = mode == "VERIFY_IDENTITY"
-        context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
-        if "ssl_cert" in files:
-            context.load_cert_chain(files["ssl_cert"], files.get("ssl_key"))
-    except ssl.SSLError as error:
-        raise errors.ConfigError(
-            f"the certificates that the URL names cannot be used: {error.reason or error}",
-            side=side,
-            hint=f"check {', '.join(files)}: PEM files are needed, and a key that fits",
-        ) from error
-    return context
+    return tls_context(
+        options,
+        side,
+        _FILES,
+        verifies=mode.startswith("VERIFY"),
+        checks_name=mode == "VERIFY_IDENTITY",
+    )
 
 
 @contextmanager
