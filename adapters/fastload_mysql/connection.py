@@ -13,6 +13,7 @@ from pymysql import err
 from fastload.errors import FastloadError, SourceError, TargetError
 from fastload_mysql.compression import begin_command
 from fastload_mysql.driver_errors import translated
+from fastload_mysql.flavours import Server
 from fastload_mysql.packets import COM_QUIT, IN_TRANSACTION, framed
 from fastload_mysql.wire import Wire
 
@@ -47,6 +48,12 @@ class Connection:
         self._allows_files = raw._local_infile
         raw._local_infile = False
         _keep_alive(self._writer)
+
+    @property
+    def product(self) -> Server:
+        """What answers, by what it can do; known once the session is configured."""
+        major, minor, patch = (*self.version, 0, 0, 0)[:3]
+        return Server(flavour=self.flavour, version=(major, minor, patch))
 
     @property
     def usable(self) -> bool:

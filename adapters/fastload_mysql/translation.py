@@ -89,7 +89,12 @@ class _Translation:
         self._left.append(NotCarried(kind, name, reason or "it has no counterpart"))
 
     def _table(self, source: Table) -> Table:
-        room = key_room(source, self._declared(source), self._referred[source.name])
+        room = key_room(
+            source,
+            self._declared(source),
+            self._referred[source.name],
+            part_bytes=self._server.index_part_bytes,
+        )
         columns = [self._column(source, c, room.get(c.name)) for c in source.columns]
         columns = self._within_row(source, columns, room)
         made = Table(
@@ -262,8 +267,11 @@ class _Translation:
         words = in_words(
             column.generated or "", source, read=self._read, use="generated", into=column
         )
-        text = words.text
-        if text is None:
+        text = words.text if self._server.has_generated_columns else None
+        if words.text is not None and text is None:
+            reason = "this server has no generated columns: its values are copied"
+            self._leave("generation of column", name, reason)
+        elif text is None:
             self._leave("generation of column", name, words.reason)
         elif counting is not None and ident(counting) in text:
             self._leave("generation of column", name, "it may not name an AUTO_INCREMENT column")

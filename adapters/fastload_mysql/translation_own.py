@@ -15,6 +15,7 @@ from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
 from fastload_mysql.expressing import default_of
 from fastload_mysql.flavours import Server, server_of
+from fastload_mysql.narrowing import narrowed
 from fastload_mysql.quoting import literal
 
 _ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
@@ -73,6 +74,7 @@ class _Carrying:
             checks=tuple(c for c in (self._check(table, c) for c in table.checks) if c),
             wires=(),
         )
+        made = narrowed(made, self._server, self._left)
         return msgspec.structs.replace(made, extra={"options": self._options(table)})
 
     def _options(self, table: Table) -> str:
@@ -115,27 +117,40 @@ class _Carrying:
             extra["charset"] = collation.split("_")[0]
         if extra.pop("period", None):  # nobody else would fill it
             column = msgspec.structs.replace(column, generated=None, default=None)
-        if "srid" in extra and self._server.is_mariadb:
-            self._leave("SRID of column", name, "MariaDB checks none")
+        if "srid" in extra and not self._server.has_srids:
+            self._leave("SRID of column", name, "this server checks none")
             del extra["srid"]
         if "invisible" in extra and not self._server.has_invisible_columns:
             self._leave("invisibility of column", name, "this server has no invisible columns")
             del extra["invisible"]
+        if column.generated is not None and not self._server.has_generated_columns:
+            self._leave("generated column", name, "this server has none: its values are copied")
+            column = msgspec.structs.replace(column, generated=None)
         made = msgspec.structs.replace(column, type=type_, collation=collation, extra=extra)
         return self._with_default(made, name)
 
     def _with_default(self, column: Column, name: str) -> Column:
         if column.default is None:
-            return column
+            return self._with_plain_timestamp(column, name)
         words = default_of(column.default, column, self._server)
         if words.text is None:
             self._leave("default", name, words.reason or "it has no counterpart")
         return msgspec.structs.replace(column, default=words.text)
 
+    def _with_plain_timestamp(self, column: Column, name: str) -> Column:
+        """Give a timestamp the zero that this server would, rather than have it follow the clock."""
+        stamp = column.type.startswith("timestamp") and not column.nullable
+        if not stamp or self._server.has_plain_timestamps or column.on_update is not None:
+            return column
+        self._leave("default", name, "zero, as this server has no timestamp without a default")
+        return msgspec.structs.replace(column, default="'0000-00-00 00:00:00'")
+
     def _type(self, column: Column) -> tuple[str, str | None, str | None]:
         """Return type and collation here, and what changes with them."""
         server, type_ = self._server, column.type
         if column.arrow == "arrow.json":  # to MariaDB a long text, with a check
+            if not server.has_json:
+                return "longtext", server.binary_collation, "this server has no json"
             told = self._other and not server.is_mariadb
             return "json", None, "json keeps documents and not their text" if told else None
         if type_ == "uuid" and not server.has_uuid:
@@ -154,6 +169,9 @@ class _Carrying:
         name = f"{table.name}.{index.name}"
         if index.kind not in ("sorted", "hash", "btree", "fulltext", "spatial"):
             self._leave("index", name, f"this server has no index of kind {index.kind}")
+            return None
+        if index.kind == "spatial" and not self._server.has_spatial_indexes:
+            self._leave("index", name, "this server's InnoDB has no spatial indexes")
             return None
         functional = any(c.name is None for c in index.columns)
         if functional and not self._server.has_functional_indexes:
