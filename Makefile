@@ -12,7 +12,7 @@ help:
 	@echo "make demo   copy TPC-H between two private PostgreSQL servers and compare both sides"
 	@echo "make test   run the tests on real, private servers"
 	@echo "make check  ruff, mypy, stubtest, cython-lint"
-	@echo "make bench  measure against psql, pgcopydb, DuckDB, ADBC and connectorx"
+	@echo "make bench  measure against psql, pgcopydb, pgloader, mydumper, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
 
 # Stamps are kept, though each is only a step towards the next.
@@ -52,6 +52,7 @@ check: $(VENV)/.kernels-check
 
 bench: $(VENV)/.kernels-bench
 	mkdir -p benchmarks/results
+	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m pytest -q --benchmark-only --benchmark-json benchmarks/results/kernels.json \
 	  benchmarks/kernels.py
 	$(BIN)/python -m benchmarks.load
