@@ -13,7 +13,7 @@ help:
 	@echo "make test   run the tests on real, private servers"
 	@echo "make test-versions   the same for older and newer releases of MySQL and MariaDB"
 	@echo "make check  ruff, mypy, stubtest, cython-lint"
-	@echo "make bench  measure against psql, pgcopydb, DuckDB, ADBC and connectorx"
+	@echo "make bench  measure against psql, pgcopydb, pgloader, mydumper, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
 
 # Stamps are kept, though each is only a step towards the next.
@@ -59,6 +59,7 @@ check: $(VENV)/.kernels-check
 
 bench: $(VENV)/.kernels-bench
 	mkdir -p benchmarks/results
+	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m pytest -q --benchmark-only --benchmark-json benchmarks/results/kernels.json \
 	  benchmarks/kernels.py
 	$(BIN)/python -m benchmarks.load
