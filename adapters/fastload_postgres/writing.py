@@ -20,6 +20,7 @@ from fastload.errors import (
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translated
+from fastload_postgres.labels import labelled, labels_of
 from fastload_postgres.limits import check, limits_of
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.reading import TEXT_WIRE
@@ -143,15 +144,16 @@ async def _encoded(
 
     schema = reading.schema
     assert not isinstance(schema, str)
-    encoder = CopyEncoder(codecs)
+    encoder = CopyEncoder(codecs, nulls_instead=table.nulls_instead)
     # A batch without columns has rows that no rebuilt batch would keep.
     canonical = plan(schema, codecs, encoder.check) if codecs else None
-    limits = limits_of(table)
+    limits, labels = limits_of(table), labels_of(table)
     yield encoder.header()
     async for batch in reading:
         with _located(table, batch):
             made = canonical(batch) if canonical else batch
             check(made, limits)
+            made = labelled(made, labels)
         row = 0
         while row < made.num_rows:
             with _located(table, batch):
