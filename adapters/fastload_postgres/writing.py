@@ -20,7 +20,6 @@ from fastload.errors import (
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translated
-from fastload_postgres.labels import labelled, labels_of
 from fastload_postgres.limits import check, limits_of
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.reading import TEXT_WIRE
@@ -140,6 +139,7 @@ async def _encoded(
     reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
     from fastload.arrow_input import plan
+    from fastload.labels import labelled, labels_of
     from fastload_postgres.copy_encode import CopyEncoder
 
     schema = reading.schema

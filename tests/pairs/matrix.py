@@ -218,8 +218,14 @@ MARIADB_ONLY: tuple[Type, ...] = (
 )
 
 
+# One microsecond more than MySQL's last full second.
+NOT_MYSQL: tuple[Type, ...] = (
+    Type("time(6)", ("'838:59:59.999999'", "'-838:59:59.999999'"), DURATION, "interval"),
+)
+
+
 def of_flavour(flavour: str) -> tuple[Type, ...]:
-    return FAMILY + (MYSQL_ONLY if flavour == "mysql" else MARIADB_ONLY)
+    return FAMILY + (MYSQL_ONLY if flavour == "mysql" else MARIADB_ONLY + NOT_MYSQL)
 
 
 def column(number: int) -> str:
@@ -234,7 +240,7 @@ def fill(database: MysqlDatabase, types: Sequence[Type]) -> None:
         values = (t.values[n] if n < len(t.values) else "NULL" for t in types)
         rows.append(f"({n}, {', '.join(values)})")
     database.execute(
-        "SET time_zone = '+00:00'; "
+        "SET time_zone = '+00:00', sql_mode = ''; "
         f"CREATE TABLE t (id int PRIMARY KEY, {columns}) CHARSET utf8mb4; "
         f"INSERT INTO t VALUES {', '.join(rows)}"
     )

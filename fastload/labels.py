@@ -1,7 +1,7 @@
-"""Texts that are no label of their column's enum.
+"""Texts that are no label of their column's enumerated type.
 
-Other databases keep such values in columns of enumerated types: MySQL's is the empty text that
-stands for one it did not know. PostgreSQL refuses them too, but without the row's key.
+Some databases keep such values: MySQL has an empty text for one that it did not know. Servers
+refuse them when they are written, but without the row's key.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fastload.model import TablePlan
-
-_ENUM = "enum"
 
 
 class Labels(NamedTuple):
@@ -33,16 +31,11 @@ class Labels(NamedTuple):
 
 
 def labels_of(table: TablePlan) -> list[Labels]:
-    """Return the labels of columns whose source does not keep to them already."""
+    """Return the labels of the target's columns that have any."""
     found = []
-    pairs = zip(table.columns, table.target_columns, strict=True)
-    for place, (name, target) in enumerate(pairs):
-        here, there = table.source.column(name), table.target.column(target)
-        if there.extra.get("encode") != _ENUM or not there.labels:
-            continue
-        if here.extra.get("encode") != _ENUM or not set(here.labels) <= set(there.labels):
-            nulls = target in table.nulls_instead
-            found.append(Labels(target, place, there.labels, nulls))
+    for place, name in enumerate(table.target_columns):
+        if labels := table.target.column(name).labels:
+            found.append(Labels(name, place, labels, name in table.nulls_instead))
     return found
 
 
