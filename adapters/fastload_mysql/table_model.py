@@ -131,11 +131,12 @@ def _retyped(row: Row, type_: str, found: Forms) -> Column:
         nullable=row["nullable"] == "YES",
         length=found.length,
         comment=row["comment"] or None,
-        extra={**_codecs(found), "retyped": "yes"},
+        extra={**codecs(found), "retyped": "yes"},
     )
 
 
-def _codecs(found: Forms) -> dict[str, str]:
+def codecs(found: Forms) -> dict[str, str]:
+    """Return the codec words and casts there are, by name."""
     words = ("decode", "decode_exact", "encode", "encode_exact", "cast", "cast_exact")
     return {w: getattr(found, w) for w in words if getattr(found, w) is not None}
 
@@ -152,4 +153,4 @@ def _column_extra(found: Forms, row: Row, text: ColumnText) -> dict[str, str]:
         "check": text.check if not text.json else None,
         "json": "yes" if text.json else None,
     }
-    return {**_codecs(found), **{k: v for k, v in facts.items() if v is not None}}
+    return {**codecs(found), **{k: v for k, v in facts.items() if v is not None}}

@@ -17,11 +17,14 @@ from fastload_mysql.expressing import default_of
 from fastload_mysql.flavours import Server, server_of
 from fastload_mysql.narrowing import narrowed
 from fastload_mysql.quoting import literal
+from fastload_mysql.table_model import codecs
+from fastload_mysql.typemap import ColumnFacts, forms
 
 _ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
 _ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED|FIXED)\b", re.I)
 _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
+_REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
 
@@ -32,6 +35,15 @@ def carried(catalog: Catalog, server: Server) -> Catalog:
     if source.flavour == server.flavour and source.version <= server.version:
         return catalog
     return _Carrying(catalog, server, other=source.flavour != server.flavour).catalog()
+
+
+def _in_forms_of(column: Column) -> Column:
+    """Return the column with the forms of the type that it has here instead of its own."""
+    found = forms(ColumnFacts(type=column.type))
+    extra = {**column.extra, **codecs(found)}
+    return msgspec.structs.replace(
+        column, arrow=found.arrow, exact=found.exact, length=found.length, extra=extra
+    )
 
 
 class _Carrying:
@@ -127,6 +139,8 @@ class _Carrying:
             self._leave("generated column", name, "this server has none: its values are copied")
             column = msgspec.structs.replace(column, generated=None)
         made = msgspec.structs.replace(column, type=type_, collation=collation, extra=extra)
+        if column.type.split("(")[0] in _REPLACED and type_ != column.type:
+            made = _in_forms_of(made)
         return self._with_default(made, name)
 
     def _with_default(self, column: Column, name: str) -> Column:

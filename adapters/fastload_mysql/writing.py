@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STAGING = "fastload_staging"
 _ENCODED_BYTES = 1 << 20
-_AT_ROW = re.compile(r" at row \d+$")
+_AT_ROW = re.compile(r" at row \d+(?=$| \(\d+\)$)")
 
 
 async def write_rows(
@@ -99,15 +99,16 @@ async def _encoded(
     reading: Reading, table: TablePlan, columns: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
     from fastload.arrow_input import plan
+    from fastload.labels import labelled, labels_of
     from fastload_mysql.rows_encode import RowsEncoder
 
     schema = reading.schema
     assert not isinstance(schema, str)
     encoder = RowsEncoder(columns, nulls_instead=table.nulls_instead)
-    canonical = plan(schema, columns, encoder.check)
+    canonical, labels = plan(schema, columns, encoder.check), labels_of(table)
     async for batch in reading:
         with _located(table, batch):
-            made = canonical(batch)
+            made = labelled(canonical(batch), labels)
         row = 0
         while row < made.num_rows:
             with _located(table, batch):

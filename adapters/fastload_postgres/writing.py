@@ -139,19 +139,21 @@ async def _encoded(
     reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]
 ) -> AsyncIterator[bytes]:
     from fastload.arrow_input import plan
+    from fastload.labels import labelled, labels_of
     from fastload_postgres.copy_encode import CopyEncoder
 
     schema = reading.schema
     assert not isinstance(schema, str)
-    encoder = CopyEncoder(codecs)
+    encoder = CopyEncoder(codecs, nulls_instead=table.nulls_instead)
     # A batch without columns has rows that no rebuilt batch would keep.
     canonical = plan(schema, codecs, encoder.check) if codecs else None
-    limits = limits_of(table)
+    limits, labels = limits_of(table), labels_of(table)
     yield encoder.header()
     async for batch in reading:
         with _located(table, batch):
             made = canonical(batch) if canonical else batch
             check(made, limits)
+            made = labelled(made, labels)
         row = 0
         while row < made.num_rows:
             with _located(table, batch):
