@@ -18,8 +18,8 @@ from fastload_mysql.quoting import ident, literal
 ALL = "ALL PRIVILEGES"
 _NAME = r"(?:\*|`(?:[^`]|``)*`)"
 _LINE = re.compile(
-    rf"(?P<verb>GRANT|REVOKE) (?P<rights>.+?) ON (?P<schema>{_NAME})\.(?P<table>{_NAME}) (?:TO|FROM) "
-    r"(?P<who>.*?)(?: IDENTIFIED| REQUIRE| WITH|$)"
+    rf"(?P<verb>GRANT|REVOKE) (?P<rights>.+?) ON (?P<schema>{_NAME})\.(?P<table>{_NAME}) "
+    r"(?:TO|FROM) (?P<who>.*?)(?: IDENTIFIED| REQUIRE| WITH|$)"
 )
 # A right over some columns is no right over the table.
 _OF_COLUMNS = re.compile(r"[A-Z ]+ \([^)]*\)(?:, |$)")

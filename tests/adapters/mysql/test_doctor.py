@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from fastload_mysql.rights import parse
 
 import fastload
 from fastload.model import Finding
 from fastload.registry import open_source, open_target
 from fastload.testing.mysql_servers import MysqlServer
 from fastload.url import Url
-from fastload_mysql.rights import parse
 
 USER = "o'brien"
 PASSWORD = "hunter2secret"
@@ -86,7 +86,8 @@ async def test_granting_what_is_printed_mends_a_source(server, database, user):
 
 async def test_a_source_of_single_tables(server, database, user):
     database.execute(
-        f"CREATE TABLE t (a int); CREATE TABLE u (a int); GRANT SELECT ON {database.name}.t TO {user}"
+        "CREATE TABLE t (a int); CREATE TABLE u (a int);"
+        f"GRANT SELECT ON {database.name}.t TO {user}"
     )
     rights = (await examined("source", url_of(server, database.name)))["rights"]
     assert rights.level == "warn"
