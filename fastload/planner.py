@@ -208,6 +208,13 @@ def _check_state(table: Table, there: ExistingTable | None, options: CopyOptions
             hint="mode='append' adds to them, 'truncate' empties the table first, 'replace' makes "
             "it anew, 'upsert' merges by primary key",
         )
+    if there.unsafe:
+        raise SchemaMismatch(
+            f"rows could arrive twice in the target's {name}: {there.unsafe}",
+            side="target",
+            table=name,
+            hint="mend it on the target; or mode='replace' makes the table anew",
+        )
     if there.obstacles and options.triggers == "stop":
         raise SchemaMismatch(
             f"the target's {name} would change or drop rows: {', '.join(there.obstacles)}",

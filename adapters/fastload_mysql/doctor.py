@@ -8,11 +8,11 @@ from fastload.model import Finding
 from fastload_mysql import settings as setting
 from fastload_mysql.catalog_queries import SYSTEM
 from fastload_mysql.connection import Connection
+from fastload_mysql.engines import TRANSACTIONAL
 from fastload_mysql.findings import bad, ok, warn
 from fastload_mysql.rights import ALL, Rights, read_rights
 from fastload_mysql.settings import read_settings
 
-TRANSACTIONAL = ("INNODB", "ROCKSDB")
 _VISIBLE = f"""
 SELECT table_schema, table_name, engine FROM information_schema.tables
 WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND table_schema NOT IN {SYSTEM}
@@ -70,7 +70,7 @@ async def examine_target(connection: Connection) -> list[Finding]:
     found.append(await _characters(connection))
     if others := _others(await connection.fetch(_VISIBLE)):
         hint = "ALTER TABLE ... ENGINE = InnoDB before rows are copied into them"
-        text = f"without transactions, rows are not written exactly once: {others}"
+        text = f"without transactions, so that a copy refuses to write into them: {others}"
         found.append(warn("engines", text, hint))
     return found
 

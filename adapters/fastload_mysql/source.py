@@ -12,8 +12,9 @@ from fastload.model import Catalog, Cut, Finding, Partition, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.catalog import read_catalog
 from fastload_mysql.counters import read_sequences
-from fastload_mysql.doctor import TRANSACTIONAL, examine_source
+from fastload_mysql.doctor import examine_source
 from fastload_mysql.driver import Sessions
+from fastload_mysql.engines import has_transactions
 from fastload_mysql.identity import Database
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.reading import RowsReading, open_reading
@@ -76,7 +77,7 @@ class MysqlSource:
 
 def _cut_of(table: Table, cut: Cut) -> Cut:
     """Return what a reader sees of a table: of one without transactions, whatever is there."""
-    if table.extra["engine"].upper() in TRANSACTIONAL:
+    if has_transactions(table):
         return cut
     because = f"{table.name} is {table.extra['engine']}, which has no snapshots"
     return msgspec.structs.replace(cut, inconsistent_because=because)
