@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastload.errors import PlanError
-from fastload.model import Catalog, Column, Fit, QualifiedName, Table
 from fastload_mysql import fitting as mysql_fitting
 from fastload_mysql.flavours import server_of
 from fastload_mysql.translation import translate as to_mysql
@@ -22,6 +20,9 @@ from fastload_postgres import fitting as postgres_fitting
 from fastload_postgres.translation import translate as to_postgres
 from fastload_postgres.typemap import TypeFacts
 from fastload_postgres.typemap import forms as postgres_forms
+
+from fastload.errors import PlanError
+from fastload.model import Catalog, Column, Fit, QualifiedName, Table
 
 PAGE = Path(__file__).parent / "reference" / "types.md"
 BEGIN, END = "<!-- printed by docs/type_matrix.py -->", "<!-- end -->"
