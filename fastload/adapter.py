@@ -214,7 +214,10 @@ class Source(Protocol):
 
     @property
     def default_schema(self) -> str:
-        """The schema of names without one; a copy's tables go from one side's to the other's."""
+        """The schema of names without one; a copy's tables go from one side's to the other's.
+
+        Empty where it has none: names then stay as they are.
+        """
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables and what belongs to them, in a handful of queries.

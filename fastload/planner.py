@@ -83,7 +83,8 @@ def make(
         raise PlanError(
             f"{source.identity} has no tables to copy",
             side="source",
-            hint="check the database's name in the URL, and `exclude`",
+            hint="check the database's name in the URL, `exclude`, and that this user may see its "
+            "tables: fastload doctor",
         )
     pairs = [*zip(catalog.tables, wanted.tables, strict=True)]
     if source.identity == target.identity:
