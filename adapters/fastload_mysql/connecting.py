@@ -31,7 +31,7 @@ _COMPRESSIONS = ("off", "zlib")
 # The names of MySQL's own client.
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 DEMANDED = ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
-_LOGIN_NUMBERS = (1045, 1698, 1130, 1129, 1044, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059)
+_LOGIN_NUMBERS = (1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059)
 
 
 def arguments(url: Url, side: str) -> dict[str, Any]:
@@ -138,6 +138,13 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
             side=side,
             hint="check the name after the last slash of the URL, or create the database",
         ) from error
+    if number == 1044:
+        raise errors.AuthenticationError(
+            f"the server at {place(url)} lets user {url.user!r} in, but not into database "
+            f"{url.database!r}: {message} ({number})",
+            side=side,
+            hint="check the name after the last slash of the URL, or GRANT rights over it",
+        ) from error
     if number in (3159, 4150) or "insecure transport" in message:
         raise errors.TlsError(
             f"the server at {place(url)} takes encrypted connections only",
@@ -146,7 +153,7 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
         ) from error
     if number in _LOGIN_NUMBERS:
         raise errors.AuthenticationError(
-            f"the server at {place(url)} refused user {url.user!r}: {message} ({number})",
+            f"the server at {place(url)} refused {_user(url)}: {message} ({number})",
             side=side,
             hint="check user and password, and that the user may come in from this host"
             + _maybe_in_the_clear(url),
@@ -158,6 +165,10 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
             hint="check host and port, and the server's log",
         ) from error
     raise refusal(number, message, side) from error
+
+
+def _user(url: Url) -> str:
+    return f"user {url.user!r}" if url.user else "a login without a user"
 
 
 def _maybe_in_the_clear(url: Url) -> str:
@@ -183,7 +194,8 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
         raise errors.ConnectError(
             f"the server at {place(url)} did not answer",
             side=side,
-            hint="check host and port, and that no firewall drops packets on the way",
+            hint="check host and port (servers of other kinds wait in silence), and that no "
+            "firewall drops packets on the way",
         ) from error
     if isinstance(cause, EOFError):
         raise errors.ConnectError(
@@ -191,10 +203,11 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
             side=side,
             hint="check host and port, and the server's log",
         ) from error
+    what = "the path" if _socket_path(url, url.options) else "host and port"
     raise errors.ConnectError(
         f"no server answers at {place(url)}",
         side=side,
-        hint="check host and port, and that the server is running and listens there",
+        hint=f"check {what}, and that the server is running and listens there",
     ) from error
 
 

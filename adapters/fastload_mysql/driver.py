@@ -35,6 +35,7 @@ _SETTINGS = {
     "net_write_timeout": str(_PATIENCE_S),
     "innodb_lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "lock_wait_timeout": str(LOCK_TIMEOUT_S),
+    "default_storage_engine": "InnoDB",
     "group_concat_max_len": str((1 << 32) - 1),
     "sql_select_limit": "18446744073709551615",
     "max_join_size": "18446744073709551615",

@@ -50,7 +50,7 @@ _VALUE = _Meaning(target=errors.EncodeError)
 _FULL = _Meaning(
     target=errors.TargetFull, hint="free space on the server, then start the run again"
 )
-_RIGHTS = _Meaning(hint="GRANT the right named above to this user; fastload doctor lists them")
+_RIGHTS = _Meaning(hint="fastload doctor URL prints the GRANT that this user lacks")
 _LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
 _NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
 _NO_LOCAL = _Meaning(hint="SET GLOBAL local_infile = ON on the target, or ask who may")

@@ -22,6 +22,7 @@ from fastload.model import (
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql import indexing, numbering
 from fastload_mysql.declaring import declare
+from fastload_mysql.engines import with_transactions
 from fastload_mysql.expressing import default_of, in_words
 from fastload_mysql.flavours import DIALECT, Server, server_of
 from fastload_mysql.naming import stored, with_distinct_names
@@ -47,7 +48,7 @@ def translate(
     server = server_of(flavour, version, lower_case_table_names)
     catalog = stored(catalog, server)
     if catalog.dialect == DIALECT:
-        return carried(catalog, server)
+        return carried(with_transactions(catalog), server)
     return _Translation(catalog, server).catalog()
 
 

@@ -20,8 +20,7 @@ from fastload_mysql.quoting import literal
 from fastload_mysql.table_model import codecs
 from fastload_mysql.typemap import ColumnFacts, forms
 
-_ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
-_ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED|FIXED)\b", re.I)
+_ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED)\b", re.I)
 _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
 _REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
@@ -92,13 +91,11 @@ class _Carrying:
     def _options(self, table: Table) -> str:
         """Return the options that both flavours have."""
         given = table.extra.get("options", "")
-        engine = table.extra.get("engine", "InnoDB")
-        if engine not in _ENGINES:
+        if (engine := table.extra.get("engine", "InnoDB")) != "InnoDB":
             self._leave("engine", table.name, f"InnoDB instead of {engine}")
-            engine = "InnoDB"
         if table.extra.get("partitioning"):
             self._leave("partitioning", table.name, "made as one plain table with all rows")
-        options = [f"ENGINE={engine}"]
+        options = ["ENGINE=InnoDB"]
         collation = _COLLATE.search(given)
         if collation:
             found = self._collation(table, collation[1])

@@ -87,7 +87,8 @@ def connecting(url: Url, side: str) -> Iterator[None]:
         raise errors.TlsError(
             f"the server at {place} takes no encrypted connections",
             side=side,
-            hint="switch on ssl on the server; sslmode=prefer takes what there is",
+            hint="switch on ssl on the server; sslmode=prefer takes what there is; and check that "
+            "a PostgreSQL server answers there",
         ) from e
     except TimeoutError as e:
         raise errors.ConnectError(
