@@ -29,13 +29,13 @@ _TABLES = {
     "prepared DATETIME(6) NOT NULL",
     "receipts": "run VARBINARY(800), table_schema VARBINARY(256), table_name VARBINARY(256), "
     "`partition` INT, epoch BIGINT NOT NULL, `rows` BIGINT, bytes BIGINT, cut LONGBLOB, "
-    "completed DATETIME(6), PRIMARY KEY (run, table_schema, table_name, `partition`)",
+    "nulled BIGINT, completed DATETIME(6), PRIMARY KEY (run, table_schema, table_name, `partition`)",
     "steps": "run VARBINARY(800), step VARBINARY(2000), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",
     "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",
 }
 _ONE = "run = %s AND table_schema = %s AND table_name = %s AND `partition` = %s"
-_RECEIPT = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut"
+_RECEIPT = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut, nulled"
 
 
 class Tables:
@@ -158,8 +158,17 @@ async def end_receipt(connection: Connection, tables: Tables, receipt: Receipt) 
     name = receipt.table
     await connection.execute(
         f"UPDATE {tables.receipts} SET `rows` = %s, bytes = %s, cut = %s, "
-        f"completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
-        (receipt.rows, receipt.bytes, cut, receipt.run, name.schema, name.name, receipt.partition),
+        f"nulled = %s, completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
+        (
+            receipt.rows,
+            receipt.bytes,
+            cut,
+            receipt.nulled,
+            receipt.run,
+            name.schema,
+            name.name,
+            receipt.partition,
+        ),
     )
 
 
@@ -300,7 +309,7 @@ async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept
 
 
 def _receipt(run: str, row: Row) -> Receipt:
-    schema, name, partition, epoch, rows, bytes_, cut = row
+    schema, name, partition, epoch, rows, bytes_, cut, nulled = row
     return Receipt(
         run=run,
         epoch=epoch,
@@ -309,6 +318,7 @@ def _receipt(run: str, row: Row) -> Receipt:
         rows=rows,
         bytes=bytes_,
         cut=msgspec.json.decode(cut, type=Cut) if cut else None,
+        nulled=nulled or 0,
     )
 
 
