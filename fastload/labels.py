@@ -39,8 +39,8 @@ def labels_of(table: TablePlan) -> list[Labels]:
     return found
 
 
-def labelled(batch: pa.RecordBatch, columns: Sequence[Labels]) -> pa.RecordBatch:
-    """Return the batch with none but labels in these columns.
+def labelled(batch: pa.RecordBatch, columns: Sequence[Labels]) -> tuple[pa.RecordBatch, int]:
+    """Return the batch with none but labels in these columns, and how many texts became NULL.
 
     Raises:
         Unrepresentable: With row and column, where another value is not to become NULL.
@@ -48,6 +48,7 @@ def labelled(batch: pa.RecordBatch, columns: Sequence[Labels]) -> pa.RecordBatch
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    nulled = 0
     for column in columns:
         texts = batch.column(column.place)
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
@@ -60,8 +61,9 @@ def labelled(batch: pa.RecordBatch, columns: Sequence[Labels]) -> pa.RecordBatch
         if not column.null_instead:
             raise _no_label(texts[row].as_py(), row, column)
         kept = pc.if_else(other, pa.scalar(None, texts.type), texts)
+        nulled += kept.null_count - texts.null_count
         batch = batch.set_column(column.place, column.column, kept)
-    return batch
+    return batch, nulled
 
 
 def _no_label(text: str, row: int, column: Labels) -> Unrepresentable:

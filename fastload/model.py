@@ -319,10 +319,12 @@ class Seal(msgspec.Struct, frozen=True):
     Attributes:
         rows: Rows by the source's own count; None for a stream that does not say.
         bytes: Bytes that came over the wire, or of the Arrow buffers.
+        nulled: Values delivered as NULL because the native form cannot hold them.
     """
 
     rows: int
     bytes: int
+    nulled: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -330,6 +332,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: Rows that source and target agreed on; None until sealed.
+        nulled: Values that became NULL on the way, as the user has asked for.
     """
 
     run: str
@@ -339,6 +342,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     rows: int | None = None
     bytes: int | None = None
     cut: Cut | None = None
+    nulled: int = 0
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

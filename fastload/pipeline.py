@@ -340,4 +340,5 @@ def _table_result(
         rows=sum(r.rows or 0 for r in receipts),
         bytes=sum(r.bytes or 0 for r in receipts),
         seconds=last - first,
+        nulled=sum(r.nulled for r in receipts),
     )

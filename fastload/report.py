@@ -64,6 +64,7 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
         rows: Rows that source and target agreed on.
         seconds: From the first partition's start to the last one's commit.
         why: Why this route.
+        nulled: Values that became NULL on the way, as ``on_unrepresentable="null"`` asks.
     """
 
     name: str
@@ -74,6 +75,7 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     partitions: int = 1
     target: str | None = None
+    nulled: int = 0
 
 
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +110,16 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of all tables, as read from the source."""
         return sum(t.bytes for t in self.tables)
 
+    @property
+    def nulled(self) -> int:
+        """Values of all tables that became NULL on the way."""
+        return sum(t.nulled for t in self.tables)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that any JSON writer takes."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         plain["position"] = self.position.token if self.position else None
-        return {**plain, "rows": self.rows, "bytes": self.bytes}
+        return {**plain, "rows": self.rows, "bytes": self.bytes, "nulled": self.nulled}
 
     def html(self) -> str:
         """Return a page of one file, which needs nothing else."""
@@ -143,9 +150,15 @@ def describe_result(result: CopyResult) -> str:
     ]
     if not result.consistent:
         lines.append(f"not one consistent state: {result.inconsistent_because}")
+    lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
     return "\n".join(lines)
+
+
+def nulled_lines(result: CopyResult) -> list[str]:
+    """Return how many values became NULL, by table."""
+    return [f"{_title(t)}: {count(t.nulled, 'value')}" for t in result.tables if t.nulled]
 
 
 def describe(plan: Plan) -> str:
@@ -200,7 +213,13 @@ def table_title(table: TablePlan) -> str:
 
 
 def result_of(
-    table: TablePlan, *, rows: int, bytes: int, seconds: float, route: str | None = None
+    table: TablePlan,
+    *,
+    rows: int,
+    bytes: int,
+    seconds: float,
+    route: str | None = None,
+    nulled: int = 0,
 ) -> TableResult:
     """Return the result of a planned table."""
     renamed = table.target.name != table.source.name
@@ -213,6 +232,7 @@ def result_of(
         route=route or table.route,
         why=table.why,
         partitions=max(1, len(table.partitions)),
+        nulled=nulled,
     )
 
 

@@ -47,6 +47,8 @@ class Connection:
         self._reader: Any = raw._reader
         self._allows_files = raw._local_infile
         raw._local_infile = False
+        # Whether LOAD DATA LOCAL is worth a try: its owner has logged in so, and it was not refused.
+        self.sends_files = bool(self._allows_files)
         _keep_alive(self._writer)
 
     @property
@@ -86,6 +88,11 @@ class Connection:
         result = await self._query(sql, args)
         return int(result.affected_rows)
 
+    async def change(self, sql: bytes) -> tuple[int, int]:
+        """Run one statement as it is; return the rows it changed, and how many warnings it gave."""
+        result = await self._query(sql, ())
+        return int(result.affected_rows), int(result.warning_count)
+
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """Return all rows."""
         return list((await self._query(sql, args)).rows or ())
@@ -110,7 +117,7 @@ class Connection:
         """Return a value as SQL, as this session's server reads it."""
         return str(self.raw.literal(value))
 
-    async def _query(self, sql: str, args: Sequence[Any]) -> Any:
+    async def _query(self, sql: str | bytes, args: Sequence[Any]) -> Any:
         with translated(self.side):
             if not self.usable:
                 raise ConnectionResetError("the connection is closed")

@@ -19,6 +19,10 @@ from fastload import errors
 _DRIVER_ERRORS = (err.Error, OSError, EOFError)
 
 
+class LocalRefused(errors.TargetError):
+    """The server takes no LOAD DATA LOCAL: nothing was sent, and the transaction goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Meaning:
     """What an error number stands for.
@@ -53,7 +57,9 @@ _FULL = _Meaning(
 _RIGHTS = _Meaning(hint="fastload doctor URL prints the GRANT that this user lacks")
 _LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
 _NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
-_NO_LOCAL = _Meaning(hint="SET GLOBAL local_infile = ON on the target, or ask who may")
+_NO_LOCAL = _Meaning(
+    hint="SET GLOBAL local_infile = ON on the target, or ask who may", target=LocalRefused
+)
 _PACKET = _Meaning(hint="raise max_allowed_packet on the server")
 
 _BY_NUMBER: dict[int, _Meaning] = {
@@ -76,7 +82,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((1049,), _Meaning(errors.DatabaseNotFound, "check the database's name in the URL")),
         ((1146, 1051), _NO_TABLE),
         ((1148, 3948, 4166), _NO_LOCAL),
-        ((1153, 2020), _PACKET),
+        ((1153, 2020, 1301), _PACKET),
         ((2066,), _Meaning(errors.ConnectError, "leave out compression=zlib", retryable=False)),
         ((1290, 1792, 1836), _Meaning(hint="the server or session is read-only; check read_only")),
     )

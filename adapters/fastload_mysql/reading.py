@@ -74,7 +74,7 @@ class RowsReading:
                         batch = pa.record_batch(block)
                         bytes_ += batch.nbytes
                         await self._channel.put(batch, batch.nbytes)
-            self._seal = Seal(rows=decoder.rows, bytes=bytes_)
+            self._seal = Seal(rows=decoder.rows, bytes=bytes_, nulled=decoder.nulled)
             self._channel.close()
         except Exception as error:
             self._channel.close(error)

@@ -32,13 +32,14 @@ _TABLES = {
     "prepared DATETIME(6) NOT NULL",
     "receipts": "run VARBINARY(255), table_schema VARBINARY(256), table_name VARBINARY(256), "
     "`partition` INT, epoch BIGINT NOT NULL, `rows` BIGINT, bytes BIGINT, cut LONGBLOB, "
-    "completed DATETIME(6), PRIMARY KEY (run, table_schema, table_name, `partition`)",
+    "nulled BIGINT, completed DATETIME(6), "
+    "PRIMARY KEY (run, table_schema, table_name, `partition`)",
     "steps": "run VARBINARY(255), step VARBINARY(255), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",
     "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",
 }
 _ONE = "run = %s AND table_schema = %s AND table_name = %s AND `partition` = %s"
-_RECEIPT = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut"
+_RECEIPT = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut, nulled"
 
 
 class Tables:
@@ -160,8 +161,8 @@ async def end_receipt(connection: Connection, tables: Tables, receipt: Receipt) 
     cut = msgspec.json.encode(receipt.cut).decode() if receipt.cut else None
     await connection.execute(
         f"UPDATE {tables.receipts} SET `rows` = %s, bytes = %s, cut = %s, "
-        f"completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
-        (receipt.rows, receipt.bytes, cut, *_place(receipt)),
+        f"nulled = %s, completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
+        (receipt.rows, receipt.bytes, cut, receipt.nulled, *_place(receipt)),
     )
 
 
@@ -304,7 +305,7 @@ async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept
 
 
 def _receipt(run: str, row: Row) -> Receipt:
-    schema, name, partition, epoch, rows, bytes_, cut = row
+    schema, name, partition, epoch, rows, bytes_, cut, nulled = row
     return Receipt(
         run=run,
         epoch=epoch,
@@ -313,6 +314,7 @@ def _receipt(run: str, row: Row) -> Receipt:
         rows=rows,
         bytes=bytes_,
         cut=msgspec.json.decode(cut, type=Cut) if cut else None,
+        nulled=nulled or 0,
     )
 
 

@@ -39,7 +39,7 @@ class CopyReading:
     def __init__(self, want: ReadSpec, cut: Cut, channel: Channel[bytes]) -> None:
         self._want = want
         self._channel = channel
-        self._bytes = 0
+        self._bytes = self._nulled = 0
         self.cut = cut
         self.status: str | None = None
 
@@ -58,7 +58,7 @@ class CopyReading:
             raise SourceError(
                 "the reading ended before its last row", side="source", table=self._table
             )
-        return Seal(rows=int(self.status.split()[-1]), bytes=self._bytes)
+        return Seal(rows=int(self.status.split()[-1]), bytes=self._bytes, nulled=self._nulled)
 
     @property
     def complete(self) -> bool:
@@ -89,6 +89,7 @@ class CopyReading:
                     yield pa.record_batch(decoder.take())
                     decoder.feed(b"")
             decoder.finish()
+        self._nulled = decoder.nulled
         if decoder.rows_held:
             yield pa.record_batch(decoder.take())
 

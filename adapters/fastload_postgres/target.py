@@ -163,17 +163,23 @@ class PostgresTarget:
         self, connection: Connection, table: TablePlan, reading: Reading, receipt: Receipt
     ) -> Receipt:
         """Write the rows and return the receipt of what both sides agree on."""
-        rows = await write_rows(connection, table, reading, self._layouts)
+        written = await write_rows(connection, table, reading, self._layouts)
         seal = await reading.seal()
-        if rows != seal.rows:
+        if written.rows != seal.rows:
             raise TargetError(
-                f"the source sent {seal.rows} rows and the target took {rows}",
+                f"the source sent {seal.rows} rows and the target took {written.rows}",
                 side="target",
                 table=str(table.target.name),
                 partition=receipt.partition,
                 hint="the partition was rolled back; a rule or trigger on the target may drop rows",
             )
-        return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+        return msgspec.structs.replace(
+            receipt,
+            rows=seal.rows,
+            bytes=seal.bytes,
+            cut=reading.cut,
+            nulled=written.nulled + seal.nulled,
+        )
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

@@ -46,9 +46,7 @@ FLOAT = Kind("CAST({} + 0E0 AS CHAR)", "{}::float8::text", lambda x: repr(float(
 TEXT = Kind(_MYSQL_TEXT, _POSTGRES_TEXT)
 BYTES = Kind("HEX({})", "upper(encode({}, 'hex'))")
 DATE = Kind("CAST({} AS CHAR)", "to_char({}, 'YYYY-MM-DD')")
-MOMENT = Kind(
-    "DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')", "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')"
-)
+MOMENT = Kind("DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')", "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')")
 DURATION = Kind(
     "TIME_FORMAT({}, '%H:%i:%s.%f')",
     f"({_SIGN}) || to_char(greatest({{0}}, -{{0}}), 'HH24:MI:SS.US')",

@@ -1,0 +1,100 @@
+"""Rows by LOAD DATA LOCAL from memory.
+
+LOCAL makes warnings of what would be errors: it cuts numbers, puts 0 for NULL and leaves out rows
+whose key is there, in every sql_mode. So nothing that it warns of is kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+
+from fastload.adapter import Reading
+from fastload.errors import TargetError
+from fastload.model import QualifiedName, TablePlan
+from fastload_mysql.connection import Connection
+from fastload_mysql.driver_errors import refusal
+from fastload_mysql.encoded import Encoded
+from fastload_mysql.load_local import LoadResult, load_local
+from fastload_mysql.load_statement import load_statement
+from fastload_mysql.quoting import literal, qualified
+from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
+
+_ENCODED_BYTES = 1 << 20
+
+
+class Files:
+    """A reading as the files of LOAD DATA statements, one after the other.
+
+    Attributes:
+        ended: Whether the last file was read to its end.
+        nulled: Values written as NULL because the type cannot hold them.
+    """
+
+    def __init__(
+        self, reading: Reading, table: TablePlan, columns: Sequence[tuple[str, str]]
+    ) -> None:
+        self._encoded = Encoded(reading, table, columns)
+        self._batches = self._encoded.batches()
+        self.keys = RowKeys(table)
+        self.ended = False
+
+    @property
+    def nulled(self) -> int:
+        return self._encoded.nulled
+
+    async def next(self) -> AsyncIterator[bytes]:
+        """Encode batches until the keys that have to be kept of them are many."""
+        self.keys.begin()
+        async for batch in self._batches:
+            self.keys.add(batch, 0, batch.num_rows)
+            row = 0
+            while row < batch.num_rows:
+                data, row = self._encoded.rows(batch, row, _ENCODED_BYTES)
+                yield data
+            if self.keys.bytes > MOST_KEPT_BYTES:
+                return
+        self.ended = True
+
+
+async def load(
+    connection: Connection,
+    table: TablePlan,
+    files: Files,
+    into: QualifiedName,
+    columns: Sequence[tuple[str, str]],
+) -> int:
+    """Load every row and return how many the server took.
+
+    Raises:
+        LocalRefused: The server takes no LOAD DATA LOCAL; nothing was read.
+    """
+    sets = {c: table.target.column(c).extra.get("charset", "") for c in table.target_columns}
+    token = f"fastload-{secrets.token_hex(16)}"
+    sql = load_statement(
+        literal(token), qualified(into), columns, {c: s for c, s in sets.items() if s}
+    )
+    name, rows = str(table.target.name), 0
+    while not files.ended:
+        with sending(table, files.keys):
+            done = await load_local(connection, sql, token, files.next(), name)
+            await _check(connection, done, name)
+        rows += done.records
+    return rows
+
+
+async def _check(connection: Connection, done: LoadResult, table: str) -> None:
+    """Refuse a load of which the server says that a row is not as it was sent."""
+    if not (done.warnings or done.skipped or done.deleted):
+        return
+    found = await connection.fetch("SHOW WARNINGS")
+    if found:
+        _, number, message = found[0]
+        raise refusal(int(number), str(message), "target", table)
+    raise TargetError(
+        f"the target skipped {done.skipped} rows, deleted {done.deleted} and gave "
+        f"{done.warnings} warnings that it does not show",
+        side="target",
+        table=table,
+        hint="the partition was rolled back; see the server's log",
+    )
