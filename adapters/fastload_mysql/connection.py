@@ -47,7 +47,7 @@ class Connection:
         self._reader: Any = raw._reader
         self._allows_files = raw._local_infile
         raw._local_infile = False
-        # Whether LOAD DATA LOCAL is worth a try: its owner has logged in so, and it was not refused.
+        # Whether LOAD DATA LOCAL is worth a try: its owner logged in so, and it was not refused.
         self.sends_files = bool(self._allows_files)
         _keep_alive(self._writer)
 

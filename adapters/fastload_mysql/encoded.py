@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fastload.adapter import Reading
 from fastload.labels import labelled, labels_of
@@ -23,7 +23,7 @@ class Encoded:
         table: TablePlan,
         columns: Sequence[tuple[str, str]],
         *,
-        form: str = "file",
+        form: Literal["file", "values"] = "file",
     ) -> None:
         from fastload.arrow_input import plan
         from fastload_mysql.rows_encode import RowsEncoder
@@ -36,22 +36,24 @@ class Encoded:
         self._labels = labels_of(table)
         self._reading = reading
         self._unknown = 0
+        self._came: pa.RecordBatch = None
 
     @property
     def nulled(self) -> int:
         """Values written as NULL because the type cannot hold them."""
         return self._encoder.nulled + self._unknown
 
-    async def batches(self) -> AsyncIterator[pa.RecordBatch]:
-        """Yield the batches in the target's columns."""
+    async def batches(self) -> AsyncIterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Yield each batch as it came, and in the encoder's columns."""
         async for batch in self._reading:
             with encoding(self._table, batch):
                 made, unknown = labelled(self._canonical(batch), self._labels)
             self._unknown += unknown
-            yield made
+            self._came = batch
+            yield batch, made
 
-    def rows(self, batch: pa.RecordBatch, row: int, most_bytes: int) -> tuple[bytes, int]:
+    def rows(self, made: pa.RecordBatch, row: int, most_bytes: int) -> tuple[bytes, int]:
         """Return rows of a batch from this one on, about so many bytes, and the row after them."""
-        with encoding(self._table, batch):
-            data, end = self._encoder.encode(batch, row, most_bytes)
+        with encoding(self._table, self._came):
+            data, end = self._encoder.encode(made, row, most_bytes)
         return data, end

@@ -34,11 +34,11 @@ async def insert(
     start = f"INSERT INTO {qualified(into)} ({names}) VALUES ".encode()
     most = int(await connection.fetchval("SELECT @@max_allowed_packet"))
     room, rows = most - len(start) - _PACKET_BYTES, 0
-    async for batch in encoded.batches():
+    async for batch, made in encoded.batches():
         row = 0
-        while row < batch.num_rows:
+        while row < made.num_rows:
             first = row
-            data, row = encoded.rows(batch, first, min(_STATEMENT_BYTES, room))
+            data, row = encoded.rows(made, first, min(_STATEMENT_BYTES, room))
             with encoding(table, batch):
                 if len(data) > room:
                     raise _too_long(len(data), most, first)

@@ -46,11 +46,11 @@ class Files:
     async def next(self) -> AsyncIterator[bytes]:
         """Encode batches until the keys that have to be kept of them are many."""
         self.keys.begin()
-        async for batch in self._batches:
+        async for batch, made in self._batches:
             self.keys.add(batch, 0, batch.num_rows)
             row = 0
-            while row < batch.num_rows:
-                data, row = self._encoded.rows(batch, row, _ENCODED_BYTES)
+            while row < made.num_rows:
+                data, row = self._encoded.rows(made, row, _ENCODED_BYTES)
                 yield data
             if self.keys.bytes > MOST_KEPT_BYTES:
                 return

@@ -33,10 +33,14 @@ async def test_wrong_password(mysql56, made, target):
 @pytest.mark.parametrize(
     "make",
     [
-        "CREATE USER old@'%' IDENTIFIED WITH mysql_old_password; SET old_passwords = 1; "
-        "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0",
-        "CREATE USER old@'%' IDENTIFIED WITH sha256_password; SET old_passwords = 2; "
-        "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0",
+        (
+            "CREATE USER old@'%' IDENTIFIED WITH mysql_old_password; SET old_passwords = 1; "
+            "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0"
+        ),
+        (
+            "CREATE USER old@'%' IDENTIFIED WITH sha256_password; SET old_passwords = 2; "
+            "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0"
+        ),
     ],
     ids=["mysql_old_password", "sha256_password"],
 )
