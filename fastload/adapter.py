@@ -213,6 +213,13 @@ class Source(Protocol):
         """A name that survives restarts and moves, and differs between databases."""
 
     @property
+    def namespace(self) -> str:
+        """What tables' names are unique in: one name in one namespace is one table.
+
+        The identity, or that of the server where a session can name tables of all databases.
+        """
+
+    @property
     def default_schema(self) -> str:
         """The schema of names without one; a copy's tables go from one side's to the other's.
 
@@ -273,6 +280,10 @@ class Target(Protocol):
     @property
     def identity(self) -> str:
         """A name that survives restarts and differs between databases."""
+
+    @property
+    def namespace(self) -> str:
+        """As ``Source.namespace``."""
 
     @property
     def default_schema(self) -> str:

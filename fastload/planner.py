@@ -87,7 +87,7 @@ def make(
             "tables: fastload doctor",
         )
     pairs = [*zip(catalog.tables, wanted.tables, strict=True)]
-    if source.identity == target.identity:
+    if source.namespace == target.namespace:
         _check_apart(pairs)
     for table in wanted.tables:
         _check_state(table, existing.table(table.name), options)

@@ -13,9 +13,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         identity: Of server and database.
+        server_identity: Of the server, whose tables each session can name.
     """
 
     identity: str
+    server_identity: str
     name: str | None
     server: Server
 
@@ -26,8 +28,10 @@ async def read_database(connection: Connection) -> Database:
     assert row is not None
     name, folds = row
     version = ".".join(map(str, connection.version))
+    server = f"mysql:{await _server_id(connection)}"
     return Database(
-        identity=f"mysql:{await _server_id(connection)}/{name or ''}",
+        identity=f"{server}/{name or ''}",
+        server_identity=server,
         name=name,
         server=server_of(connection.flavour, version, int(folds)),
     )

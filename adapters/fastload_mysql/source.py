@@ -30,6 +30,7 @@ class MysqlSource:
         self._sessions = sessions
         self._database = database.name
         self.identity = database.identity
+        self.namespace = database.server_identity
         self.default_schema = database.name or ""
 
     async def catalog(self, select: Selection) -> Catalog:

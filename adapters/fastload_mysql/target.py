@@ -49,6 +49,7 @@ class MysqlTarget:
         self._server = database.server
         self._tables = state.Tables(database.name or "_fastload")
         self.identity = database.identity
+        self.namespace = database.server_identity
         self.default_schema = database.name or ""
 
     def translate(self, catalog: Catalog) -> Catalog:

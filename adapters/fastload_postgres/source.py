@@ -25,7 +25,7 @@ class PostgresSource:
 
     def __init__(self, sessions: Sessions, identity: str) -> None:
         self._sessions = sessions
-        self.identity = identity
+        self.identity = self.namespace = identity
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""

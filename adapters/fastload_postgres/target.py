@@ -63,7 +63,7 @@ class PostgresTarget:
         self._sessions = sessions
         self._layouts = Layouts()
         self._lanes = lanes
-        self.identity = identity
+        self.identity = self.namespace = identity
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue in PostgreSQL's own words."""

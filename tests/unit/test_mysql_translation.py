@@ -471,3 +471,18 @@ def test_what_foreign_keys_leave(found, kind, reason):
 def test_collations(collation, server, found, changes):
     name, change = counterpart(collation, server)
     assert (name, change is not None) == (found, changes)
+
+
+@pytest.mark.parametrize(
+    ("arrow", "told"),
+    [
+        ("opaque[inet, PostgreSQL, string]", "inet is kept as text"),
+        ("opaque[hstore, Other, binary]", "hstore is kept as bytes, in the source's own form"),
+        ("month_day_nano_interval", "interval is kept as text, as ISO 8601 has it"),
+        ("arrow.uuid", "uuid is kept as text"),
+        ("string", None),
+    ],
+)
+def test_a_type_that_becomes_another_is_told(arrow, told):
+    note = declare(column(arrow=arrow), server=MYSQL).note
+    assert (note and note[1]) == told

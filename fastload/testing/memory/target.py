@@ -45,7 +45,7 @@ class MemoryTarget:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self.identity = f"memory:{database.name}"
+        self.identity = self.namespace = f"memory:{database.name}"
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue with Arrow's types."""

@@ -199,12 +199,15 @@ async def test_another_kind_of_server(server, source):
 async def test_a_target_without_a_database(server, database):
     """Tables keep the names of their databases, which are made."""
     database.execute("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
-    error = await refused(database.url, server.url)
-    assert "into itself" in str(error)
+    for mode in ("create", "replace", "truncate"):
+        for urls in ((database.url, server.url), (server.url, database.url)):
+            error = await refused(*urls, tables=[f"{database.name}.t"], mode=mode)
+            assert "into itself" in str(error)
     await fastload.copy(database.url, server.url, rename={f"{database.name}.t": "mistakes_made.t"})
     try:
         assert server.execute("SELECT count(*) FROM mistakes_made.t") == [(1,)]
     finally:
+        assert database.execute("SELECT count(*) FROM t") == [(1,)]
         server.drop_database("mistakes_made")
         server.drop_database("_fastload")
 
