@@ -2,7 +2,8 @@
 
 Like the PostgreSQL ones of ``fastload.testing.servers``, each has its own data directory, port and
 socket, listens on 127.0.0.1 only, and is gone with the process that started it. The binaries come
-from ``fastload.testing.mysql_packages`` and ``mysql_releases``. It needs ``pip install 'fastload[mysql]'``.
+from ``fastload.testing.mysql_packages`` and ``mysql_releases``. It needs
+``pip install 'fastload[mysql]'``.
 """
 
 from __future__ import annotations
