@@ -311,10 +311,13 @@ class Target(Protocol):
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the schema work around the rows of a translated catalogue; pure.
 
+        A target whose columns have no ``on_update`` of their own makes triggers that stand for it
+        where ``on_update`` is ``"trigger"``, and otherwise tells each in ``not_carried``.
         Repeating the before-data steps when nothing is prepared yet is harmless.
         """
 

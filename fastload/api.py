@@ -48,6 +48,7 @@ async def copy(
     foreign_keys: bool = True,
     statistics: bool = True,
     triggers: str = "stop",
+    on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
     progress: Show | None = None,
@@ -84,6 +85,9 @@ async def copy(
         statistics: Whether to gather the target's statistics, which its planner needs.
         triggers: ``"stop"`` refuses existing tables whose triggers, rules or row security would
             see the rows; ``"fire"`` lets them.
+        on_update: What becomes of columns that every update sets, as MySQL's ``ON UPDATE
+            CURRENT_TIMESTAMP`` does, on a target that knows none: ``"list"`` tells them in
+            ``not_carried``, ``"trigger"`` makes triggers.
         run: Name of the run, to continue it by. Default: derived from both databases' identities
             and from the options.
         fresh: Forget what is stored of the run and begin anew.
@@ -111,6 +115,7 @@ async def copy(
         foreign_keys=foreign_keys,
         statistics=statistics,
         triggers=triggers,
+        on_update=on_update,
         run=run,
         fresh=fresh,
     )
@@ -147,6 +152,7 @@ async def plan(
     foreign_keys: bool = True,
     statistics: bool = True,
     triggers: str = "stop",
+    on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
 ) -> Plan:
@@ -174,6 +180,7 @@ async def plan(
         foreign_keys=foreign_keys,
         statistics=statistics,
         triggers=triggers,
+        on_update=on_update,
         run=run,
         fresh=fresh,
     )

@@ -60,11 +60,20 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A primary or unique key."""
+    """A primary or unique key.
+
+    Attributes:
+        deferrable: Whether it may be checked as late as the commit.
+        include: Further columns that its index holds.
+        nulls_distinct: Whether a unique key takes rows that are equal but for their NULLs.
+    """
 
     name: str
     columns: tuple[str, ...]
     primary: bool
+    deferrable: bool = False
+    include: tuple[str, ...] = ()
+    nulls_distinct: bool = True
     comment: str | None = None
     extra: dict[str, str] = {}
 

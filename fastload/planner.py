@@ -103,6 +103,7 @@ def make(
         indexes=options.indexes,
         foreign_keys=options.foreign_keys,
         statistics=options.statistics,
+        on_update=options.on_update,
         rename_columns=_column_names(catalog, options),
     )
     return Plan(

@@ -22,6 +22,7 @@ from fastload_mysql.catalog_queries import Session
 from fastload_mysql.counters import read_sequences, stored_sequences
 from fastload_mysql.create_table import CreateTable, parse
 from fastload_mysql.create_text import create_texts
+from fastload_mysql.flavours import server_of
 from fastload_mysql.left_behind import left_behind
 from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import chosen_tables, read_relations, read_schemas
@@ -106,7 +107,7 @@ async def _prepared(connection: Session) -> dict[str, str]:
         "lower_case_table_names": str(row["folds"]),
     }
     await connection.execute(queries.QUOTED)
-    if server["flavour"] == "mysql" and int(server["version"].split(".")[0]) >= 8:
+    if server_of(server["flavour"], server["version"]).keeps_statistics:
         await connection.execute(queries.FRESH)
     return server
 

@@ -117,7 +117,6 @@ def declare(
     if _BYTES.fullmatch(arrow):
         found = _bytes(column.length, longest)
         return _told(found, arrow, "bytes, in the source's own form")
-        return _bytes(column.length, longest)
     found = _plain(column, arrow, server, table)
     if found.type == "json" and not server.has_json:
         longtext = _collated("longtext", "json", server, None)

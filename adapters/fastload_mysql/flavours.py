@@ -111,6 +111,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         return self.has(mysql=(8, 0, 3), mariadb=None)
 
     @property
+    def log_status(self) -> str:
+        """The statement that tells where its log stands."""
+        renamed = self.has(mysql=(8, 2, 0), mariadb=None)
+        return "SHOW BINARY LOG STATUS" if renamed else "SHOW MASTER STATUS"
+
+    @property
     def index_part_bytes(self) -> int:
         """The most bytes of one column in an index, as servers are set without being told."""
         return 3072 if self.has(mysql=(5, 7, 7), mariadb=(10, 2, 2)) else 767

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastload.model import Column, QualifiedName, Table
+from fastload_mysql.collations import ignored
 from fastload_mysql.create_column import ColumnText
 from fastload_mysql.create_table import CreateTable
 from fastload_mysql.quoting import literal
@@ -111,9 +112,17 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         length=found.length,
         labels=found.labels,
         collation=row["collation"],
+        folds=_folds(row, found, text),
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )
+
+
+def _folds(row: Row, found: Forms, text: ColumnText) -> str | None:
+    """Return what comparisons ignore; labels differ in more than that, and documents are none."""
+    if row["collation"] is None or found.labels or text.json:
+        return None
+    return ignored(row["collation"])
 
 
 def _default(text: str | None, charset: str | None) -> str | None:

@@ -79,9 +79,10 @@ class MysqlTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
-        """Return the statements around the rows; see the seam."""
+        """Return the statements around the rows; a column's ON UPDATE is part of its own."""
         return ddl.render(
             catalog,
             existing=existing,

@@ -186,10 +186,13 @@ class _Translation:
             with self._leaving(kind, name):
                 made.append(indexing.key(key, here))
                 self._comment(kind, name, key)
-                if "NULLS NOT DISTINCT" in key.extra.get("tail", ""):
+                if not key.nulls_distinct:
                     self._leave("NULL in unique key", name, "MySQL takes it more than once")
-                if "deferrable" in key.extra:
+                if key.deferrable:
                     self._leave(f"deferral of {kind}", name, "MySQL checks it with every row")
+                if key.include:
+                    reason = f"its index has no column but its own: {', '.join(key.include)}"
+                    self._leave(f"further columns of {kind}", name, reason)
         return tuple(made)
 
     def _indexes(self, source: Table, here: Table) -> tuple[Index, ...]:

@@ -149,7 +149,7 @@ class _Carrying:
         return msgspec.structs.replace(column, default=words.text)
 
     def _with_plain_timestamp(self, column: Column, name: str) -> Column:
-        """Give a timestamp the zero that this server would; it would follow the clock."""
+        """Give a timestamp zero as this server might, which else may have it follow the clock."""
         stamp = column.type.startswith("timestamp") and not column.nullable
         if not stamp or self._server.has_plain_timestamps or column.on_update is not None:
             return column

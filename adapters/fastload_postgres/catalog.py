@@ -229,6 +229,9 @@ def _key(row: Record) -> Key:
         name=row["name"],
         columns=tuple(row["columns"]),
         primary=row["kind"] == "p",
+        deferrable=row["deferrable"],
+        include=tuple(row["include"] or ()),
+        nulls_distinct=" NULLS NOT DISTINCT" not in (row["tail"] or ""),
         comment=row["comment"],
         extra=extra,
     )

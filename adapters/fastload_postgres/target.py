@@ -87,6 +87,7 @@ class PostgresTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the statements around the rows; see the seam."""
@@ -97,6 +98,7 @@ class PostgresTarget:
             indexes=indexes,
             foreign_keys=foreign_keys,
             statistics=statistics,
+            on_update=on_update,
             rename_columns=rename_columns,
         )
 

@@ -114,11 +114,11 @@ def _check(archive: Path, sha256: str) -> None:
 
 def _unpack(archive: Path, to: Path) -> Path:
     if archive.suffix == ".jar":
-        with zipfile.ZipFile(archive) as packed:
-            packed.extractall(to)  # noqa: S202 - no member leaves its folder
+        with zipfile.ZipFile(archive) as jar:
+            jar.extractall(to)  # noqa: S202  its checksum is known
     else:
-        with tarfile.open(archive) as packed_:
-            packed_.extractall(to, filter="data")
+        with tarfile.open(archive) as packed:
+            packed.extractall(to, filter="data")
     return to
 
 

@@ -134,14 +134,15 @@ def test_texts_are_compared_by_their_bytes_with_spaces():
 
 def test_what_is_compared_in_another_way_is_told():
     languages = column("a", "string", collation='"de_DE"'), column("b", "string", collation='"C"')
-    facts = {"tail": "NULLS NOT DISTINCT (a)", "deferrable": "INITIALLY DEFERRED"}
-    made = translated(table(*languages, keys=(key("a", primary=False, extra=facts),)))
+    late = key("a", primary=False, nulls_distinct=False, deferrable=True, include=("b",))
+    made = translated(table(*languages, keys=(late,)))
     assert len(made.tables[0].keys) == 1
     assert set(told(made)) == {
         "collation of column s.t.a",
         "length of column s.t.a",
         "NULL in unique key s.t.k",
         "deferral of unique key s.t.k",
+        "further columns of unique key s.t.k",
     }
 
 

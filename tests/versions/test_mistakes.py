@@ -30,24 +30,15 @@ async def test_wrong_password(mysql56, made, target):
     assert error.side == "source"
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        (
-            "CREATE USER old@'%' IDENTIFIED WITH mysql_old_password; SET old_passwords = 1; "
-            "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0"
-        ),
-        (
-            "CREATE USER old@'%' IDENTIFIED WITH sha256_password; SET old_passwords = 2; "
-            "SET PASSWORD FOR old@'%' = PASSWORD('hunter2secret'); SET old_passwords = 0"
-        ),
-    ],
-    ids=["mysql_old_password", "sha256_password"],
-)
-async def test_logins_that_would_show_the_password(mysql56, made, target, make):
+@pytest.mark.parametrize(("plugin", "number"), [("mysql_old_password", 1), ("sha256_password", 2)])
+async def test_logins_that_would_show_the_password(mysql56, made, target, plugin, number):
     name = made(mysql56)
-    mysql56.execute(f"{make}; GRANT ALL ON {name}.* TO old@'%'")
+    mysql56.execute(f"CREATE USER old@'%' IDENTIFIED WITH {plugin}")
     try:
+        mysql56.execute(
+            f"SET old_passwords = {number}; SET PASSWORD FOR old@'%' = PASSWORD('{SECRET}'); "
+            f"GRANT ALL ON {name}.* TO old@'%'"
+        )
         error = await refused(url(mysql56, name, user="old"), target.url)
     finally:
         mysql56.execute("DROP USER old@'%'")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import aiomysql
 import pytest
 from fastload_mysql import ADAPTER
 from fastload_mysql.predicate import predicate
 
+import fastload
 from fastload import Url
 from fastload.adapter import PartitionSpec, Selection
 from fastload.model import NullKeys, QualifiedName
@@ -85,3 +87,17 @@ async def test_partitions_hold_every_row_once(release, made, by):
     keyed = [n for extent, n in counts.items() if not isinstance(extent, NullKeys)]
     assert len(keyed) == 4
     assert max(keyed) < 2 * sum(keyed) / 4
+
+
+async def test_a_pool_has_its_own_settings_again(mysql56, made, target):
+    name = made(mysql56)
+    filled(mysql56, name)
+    login = {"user": "fastload", "password": mysql56.password, "unix_socket": str(mysql56.socket)}
+    async with aiomysql.create_pool(db=name, charset="utf8mb4", maxsize=3, **login) as pool:
+        assert (await fastload.copy(pool, target.url)).rows == ROWS
+        assert (await fastload.copy(pool, target.url, mode="replace")).rows == ROWS
+        async with pool.acquire() as connection, connection.cursor() as cursor:
+            await cursor.execute(
+                "SELECT @@net_read_timeout, @@group_concat_max_len, @@tx_isolation"
+            )
+            assert await cursor.fetchone() == (30, 1024)
