@@ -18,7 +18,7 @@ _PEAK_MB = 300
 _LOAD_DATABASE = """
 LOAD DATABASE FROM {source} INTO {target}
 WITH create tables, create indexes, reset sequences, workers = 4, concurrency = 2,
-  multiple readers per thread, rows per range = 50000
+  multiple readers per thread, rows per range = 250000
 ALTER SCHEMA '{database}' RENAME TO 'public';
 """
 
