@@ -102,7 +102,7 @@ class Postgres(Server):
         return [tuple(line.split("|")) for line in lines]
 
     def has(self, database: str) -> bool:
-        return bool(self.execute(f"SELECT FROM pg_database WHERE datname = '{database}'"))
+        return bool(self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"))
 
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
@@ -125,8 +125,8 @@ class Postgres(Server):
 class Mysql(Server):
     def __init__(self, flavour: Flavour) -> None:
         options = {**_MYSQL_OPTIONS, **_FLAVOUR_OPTIONS[flavour]}
-        # The simplest of passwords, for programs whose configuration has rules about quoting. That
-        # each run may log in without encryption follows from the harness's own first connection.
+        # A password that needs no quotes anywhere. MySQL takes it without encryption because the
+        # first connection, the harness's own through the socket, has told it that it is right.
         self._own = MysqlServer.start(flavour, fsync=True, options=options, password="benchmark")
 
     def stop(self) -> None:
