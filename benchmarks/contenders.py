@@ -28,6 +28,8 @@ def fastload_copy(
 
     _import_adapter(source, "source")
     _import_adapter(target, "target")
+    if route == "arrow" or _family(source) != "postgres" or _family(target) != "postgres":
+        _import_arrow()
     statistics = extent == "all"
 
     async def call() -> float:
@@ -49,6 +51,7 @@ def fastload_read(source: str, table: str, parallel: str) -> float:
     import fastload.api
 
     _import_adapter(source, "source")
+    _import_arrow()
 
     async def call() -> float:
         began = time.perf_counter()
@@ -64,6 +67,12 @@ def fastload_read(source: str, table: str, parallel: str) -> float:
 
 def _import_adapter(url: str, side: str) -> None:
     importlib.import_module(f"fastload_{_family(url)}.{side}")
+
+
+def _import_arrow() -> None:
+    import pyarrow.compute  # noqa: F401
+
+    import fastload.arrow_input  # noqa: F401
 
 
 def _family(url: str) -> str:

@@ -15,15 +15,16 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks import data, mysql_works, report, works
 from benchmarks.measure import Ratio, Run, run
-from benchmarks.servers import Fleet, Server
+from benchmarks.servers import Fleet, Server, find
 from benchmarks.works import APT_PACKAGES, Contender, Work
+from fastload.testing.private_server import ServerUnavailable
 
 WORKS = {**works.WORKS, **mysql_works.WORKS}
 _RESULTS = Path(__file__).parent / "results"
@@ -31,9 +32,9 @@ _RESULTS = Path(__file__).parent / "results"
 
 def main() -> int:
     options = _options()
-    names = options.only.split(",") if options.only else list(WORKS)
+    names = _names(options.only)
     if missing := _missing([WORKS[name] for name in names]):
-        print(f"missing: apt-get install {' '.join(missing)}", file=sys.stderr)
+        print(*missing, sep="\n", file=sys.stderr)
         return 2
     results: dict[str, Any] = {}
     if not options.only:
@@ -47,9 +48,23 @@ def main() -> int:
     return 0
 
 
-def _missing(works: Iterable[Work]) -> list[str]:
-    programs = {c.program for work in works for c in work.contenders.values() if c.program}
-    return sorted(APT_PACKAGES[p] for p in programs if not shutil.which(p))
+def _names(only: str | None) -> list[str]:
+    if only == "mysql":
+        return list(mysql_works.WORKS)
+    return only.split(",") if only else list(WORKS)
+
+
+def _missing(chosen: Sequence[Work]) -> list[str]:
+    """Return what the works need and is not here, each with what brings it."""
+    wanted = {c.program for work in chosen for c in work.contenders.values() if c.program}
+    programs = [program for program in sorted(wanted) if not shutil.which(program)]
+    told = [f"{p} is missing: apt-get install {APT_PACKAGES[p]}" for p in programs]
+    for kind in sorted({kind for work in chosen for kind in (work.source, work.target) if kind}):
+        try:
+            find(kind)
+        except ServerUnavailable as error:
+            told.append(str(error))
+    return told
 
 
 def _keep(results: dict[str, Any], options: argparse.Namespace) -> None:
@@ -68,7 +83,7 @@ def _keep(results: dict[str, Any], options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help=f"some of: {', '.join(WORKS)}")
+    parser.add_argument("--only", help=f"mysql, or some of: {', '.join(WORKS)}")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="share of all the rows")
     parser.add_argument("--output", type=Path, help="file for the results")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, cast, get_args
 
 from benchmarks import digests
 from benchmarks.flushing import flush
+from fastload.testing import mysql_programs
+from fastload.testing import servers as postgres_programs
 from fastload.testing.mysql_programs import Flavour
 from fastload.testing.mysql_servers import MysqlServer
 from fastload.testing.servers import PostgresServer
@@ -41,7 +45,7 @@ _FLAVOUR_OPTIONS: dict[Flavour, Options] = {
 
 
 class Server(ABC):
-    """One server, whatever it is; see ``start``."""
+    """One server, whatever it is; see ``find``."""
 
     programs: Path | None = None  # the folder of its own, to be found first
 
@@ -98,7 +102,7 @@ class Postgres(Server):
         return [tuple(line.split("|")) for line in lines]
 
     def has(self, database: str) -> bool:
-        return bool(self.execute(f"SELECT FROM pg_database WHERE datname = '{database}'"))
+        return bool(self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"))
 
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
@@ -121,8 +125,8 @@ class Postgres(Server):
 class Mysql(Server):
     def __init__(self, flavour: Flavour) -> None:
         options = {**_MYSQL_OPTIONS, **_FLAVOUR_OPTIONS[flavour]}
-        # The simplest of passwords, for programs whose configuration has rules about quoting. That
-        # each run may log in without encryption follows from the harness's own first connection.
+        # A password that needs no quotes anywhere. MySQL takes it without encryption because the
+        # first connection, the harness's own through the socket, has told it that it is right.
         self._own = MysqlServer.start(flavour, fsync=True, options=options, password="benchmark")
 
     def stop(self) -> None:
@@ -155,15 +159,19 @@ class Mysql(Server):
         return sorted(row[0] for row in found)
 
 
-def start(kind: str) -> Server:
-    """Start a server of a kind: ``postgresql 16``, ``postgresql 18``, ``mysql`` or ``mariadb``."""
-    match kind.split():
-        case ["mysql"]:
-            return Mysql("mysql")
-        case ["mariadb"]:
-            return Mysql("mariadb")
-        case _:
-            return Postgres(int(kind.removeprefix("postgresql ")))
+def find(kind: str) -> Callable[[], Server]:
+    """Return what starts a server: ``postgresql 16``, ``postgresql 18``, ``mysql``, ``mariadb``.
+
+    Raises:
+        ServerUnavailable: Its programs are not here; with what brings them.
+    """
+    if kind in get_args(Flavour):
+        flavour = cast(Flavour, kind)
+        mysql_programs.spec_of(flavour)
+        return partial(Mysql, flavour)
+    version = int(kind.removeprefix("postgresql "))
+    postgres_programs.spec_of(version)
+    return partial(Postgres, version)
 
 
 class Fleet:
@@ -188,7 +196,7 @@ class Fleet:
         wanted = {("source", source)} | ({("target", target)} if target else set())
         self._keep(wanted)
         for role, kind in sorted(wanted - self._running.keys()):
-            self._running[role, kind] = start(kind)
+            self._running[role, kind] = find(kind)()
         return self._running["source", source], self._running.get(("target", target or ""))
 
     def _keep(self, wanted: set[tuple[str, str]]) -> None:
