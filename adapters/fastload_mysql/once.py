@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import anyio
 import msgspec
@@ -43,6 +44,7 @@ class Once:
     ) -> None:
         self._sessions = sessions
         self._tables = tables
+        self._state = MysqlState(sessions, tables)
         self._plan = plan
         self._table = table.target
         self._write = write
@@ -57,7 +59,7 @@ class Once:
             await self._make()
             full = await self._write_rows()
             if self._made:
-                await self._put_in_place()
+                await retry.repeat(self._rename)
         except BaseException:
             with anyio.move_on_after(_LOOK_UP_S, shield=True), suppress(FastloadError):
                 await self._clean_up()
@@ -108,17 +110,8 @@ class Once:
         )
         return False
 
-    async def _put_in_place(self) -> None:
-        """Give the new table its name; again where the answer was lost, until it has it."""
-        attempts = retry.Attempts()
-        while True:
-            try:
-                return await self._rename()
-            except FastloadError as error:
-                error.hint = error.hint or "nothing was changed, unless the server does it later"
-                await attempts.pause_after(error)
-
     async def _rename(self) -> None:
+        """Give the new table its name; again, where the answer was lost, do nothing."""
         async with self._sessions.lend() as connection:
             if not await is_there(connection, self._name):
                 return
@@ -136,19 +129,14 @@ class Once:
                 # Statistics, which the server gathers by itself some time later.
                 for step in self._plan.after:
                     await stepping.run_statements(connection, step)
-        attempts = retry.Attempts()
-        while True:
-            try:
-                return await MysqlState(self._sessions, self._tables).discard(self._mark)
-            except FastloadError as error:
-                await attempts.pause_after(error)
+        await retry.repeat(partial(self._state.discard, self._mark))
 
     async def _clean_up(self) -> None:
         """Leave nothing behind, as far as the server can be reached."""
         if self._made:
             async with self._sessions.lend() as connection:
                 await connection.execute(f"DROP TABLE IF EXISTS {qualified(self._name)}")
-        await MysqlState(self._sessions, self._tables).discard(self._mark)
+        await self._state.discard(self._mark)
 
 
 def _unused(name: QualifiedName) -> QualifiedName:
