@@ -145,14 +145,13 @@ class MysqlState:
     async def discard(self, run: str) -> None:
         """Forget the run; the last one takes the tables with it."""
         async with self._sessions.lend() as connection:
-            if not await self._tables.there(connection):
+            if not await self._tables.begun(connection):
                 return
             async with self._tables.alone(connection):
-                if not await self._tables.there(connection):
-                    return
-                async with transaction(connection):
-                    await delete(connection, self._tables, run)
-                await self._tables.make_durable(connection)
+                if await self._tables.there(connection):
+                    async with transaction(connection):
+                        await delete(connection, self._tables, run)
+                    await self._tables.make_durable(connection)
                 await self._tables.drop_if_unused(connection)
 
     async def _stored(

@@ -48,12 +48,16 @@ class Tables:
         """Say whether they are made."""
         return await is_there(connection, QualifiedName(self.schema, f"{PREFIX}runs"))
 
+    async def begun(self, connection: Connection) -> bool:
+        """Say whether at least the first of them is made."""
+        return await is_there(connection, QualifiedName(self.schema, f"{PREFIX}barrier"))
+
     async def make(self, connection: Connection) -> None:
         """Make them; the statements commit by themselves, and repeating them is harmless."""
         if await self.there(connection):
             return
         await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(self.schema)}")
-        # The one that says that all are there comes last.
+        # Last the one that says that all are there, first the one that says that one is.
         for kind in reversed(_TABLES):
             await connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]}) "
@@ -65,15 +69,14 @@ class Tables:
 
         Alone only. A mark whose writer was killed is nobody's after a day.
         """
-        used = await connection.fetchval(
+        if await self.there(connection) and await connection.fetchval(
             f"SELECT EXISTS (SELECT 1 FROM {self.runs}) OR EXISTS (SELECT 1 FROM {self.steps} "
             "WHERE completed > UTC_TIMESTAMP() - INTERVAL 1 DAY)"
-        )
-        if used:
+        ):
             return
-        # The one that says that all are there goes first.
-        for name in self._names.values():
-            await connection.execute(f"DROP TABLE IF EXISTS {name}")
+        # At once, or an answer that is lost in between would leave some for ever; first the one
+        # that says that all are there.
+        await connection.execute(f"DROP TABLE IF EXISTS {', '.join(self._names.values())}")
 
     @asynccontextmanager
     async def alone(self, connection: Connection) -> AsyncIterator[None]:

@@ -48,6 +48,7 @@ class MysqlTarget:
     def __init__(self, sessions: Sessions, database: Database) -> None:
         self._sessions = sessions
         self._server = database.server
+        self._counts_alone = database.counts_alone
         self._tables = Tables(database.name or "_fastload")
         self.identity = database.identity
         self.default_schema = database.name or ""
@@ -114,7 +115,7 @@ class MysqlTarget:
             stored = await begin_receipt(connection, self._tables, receipt)
             if stored is not None:
                 return stored
-            full = await _written(table, reading, receipt, connection, table.target.name)
+            full = await self._written(table, reading, receipt, connection, table.target.name)
             await end_receipt(connection, self._tables, full)
         return full
 
@@ -122,8 +123,31 @@ class MysqlTarget:
         self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
     ) -> Receipt:
         """Do a whole plan at once; see the seam."""
-        write = partial(_written, table, reading, receipt)
+        write = partial(self._written, table, reading, receipt)
         return await Once(self._sessions, self._tables, plan, table, write).run()
+
+    async def _written(
+        self,
+        table: TablePlan,
+        reading: Reading,
+        receipt: Receipt,
+        connection: Connection,
+        into: QualifiedName,
+    ) -> Receipt:
+        """Write the rows and return the receipt of what both sides agree on."""
+        counting = self._counts_alone and any(c.identity for c in table.target.columns)
+        in_pieces = counting and len(table.partitions) > 1
+        rows = await write_rows(connection, table, reading, into, in_pieces=in_pieces)
+        seal = await reading.seal()
+        if rows != seal.rows:
+            raise TargetError(
+                f"the source sent {seal.rows} rows and the target took {rows}",
+                side="target",
+                table=str(table.target.name),
+                partition=receipt.partition,
+                hint="the partition was rolled back; a trigger on the target may drop rows",
+            )
+        return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""
@@ -150,24 +174,3 @@ class MysqlTarget:
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a writer."""
         return ()
-
-
-async def _written(
-    table: TablePlan,
-    reading: Reading,
-    receipt: Receipt,
-    connection: Connection,
-    into: QualifiedName,
-) -> Receipt:
-    """Write the rows and return the receipt of what both sides agree on."""
-    rows = await write_rows(connection, table, reading, into)
-    seal = await reading.seal()
-    if rows != seal.rows:
-        raise TargetError(
-            f"the source sent {seal.rows} rows and the target took {rows}",
-            side="target",
-            table=str(table.target.name),
-            partition=receipt.partition,
-            hint="the partition was rolled back; a trigger on the target may drop rows",
-        )
-    return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)

@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastload.adapter import Reading
 from fastload.errors import EncodeError, FastloadError, TargetError, Unrepresentable
@@ -26,13 +26,20 @@ from fastload_mysql.quoting import literal, qualified
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_Pieces: TypeAlias = AsyncIterator[bytes]
+
 STAGING = "fastload_staging"
 _ENCODED_BYTES = 1 << 20
 _AT_ROW = re.compile(r" at row \d+$")
 
 
 async def write_rows(
-    connection: Connection, table: TablePlan, reading: Reading, into: QualifiedName | None = None
+    connection: Connection,
+    table: TablePlan,
+    reading: Reading,
+    into: QualifiedName | None = None,
+    *,
+    in_pieces: bool = False,
 ) -> int:
     """Write every row of the reading and return how many the server took.
 
@@ -41,10 +48,12 @@ async def write_rows(
         table: The plan.
         reading: Of record batches under the target's names.
         into: The table, where it is not the plan's.
+        in_pieces: One statement for each megabyte, which holds the lock on the table's counter
+            while the server takes it, and not while the source is waited for.
     """
     name = into or table.target.name
     if not table.merge_by:
-        return await _load(connection, table, reading, name)
+        return await _load(connection, table, reading, name, in_pieces=in_pieces)
     staging = QualifiedName(name.schema, STAGING)
     await connection.execute(stage(table, staging))
     rows = await _load(connection, table, reading, staging)
@@ -55,7 +64,12 @@ async def write_rows(
 
 
 async def _load(
-    connection: Connection, table: TablePlan, reading: Reading, into: QualifiedName
+    connection: Connection,
+    table: TablePlan,
+    reading: Reading,
+    into: QualifiedName,
+    *,
+    in_pieces: bool = False,
 ) -> int:
     columns = [(c, _codec(table, c)) for c in table.target_columns]
     sets = {c: table.target.column(c).extra.get("charset", "") for c in table.target_columns}
@@ -63,12 +77,26 @@ async def _load(
     sql = load_statement(
         literal(token), qualified(into), columns, {c: s for c, s in sets.items() if s}
     )
+    pieces, rows = _encoded(reading, table, columns), 0
     with _explained(table):
-        done = await load_local(
-            connection, sql, token, _encoded(reading, table, columns), str(table.target.name)
-        )
-        await _check(connection, done, table)
-    return done.records
+        async for part in _each(pieces) if in_pieces else _all(pieces):
+            done = await load_local(connection, sql, token, part, str(table.target.name))
+            await _check(connection, done, table)
+            rows += done.records
+    return rows
+
+
+async def _all(pieces: _Pieces) -> AsyncIterator[_Pieces]:
+    yield pieces
+
+
+async def _each(pieces: _Pieces) -> AsyncIterator[_Pieces]:
+    async for piece in pieces:
+        yield _one(piece)
+
+
+async def _one(piece: bytes) -> _Pieces:
+    yield piece
 
 
 def _codec(table: TablePlan, column: str) -> str:
