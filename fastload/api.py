@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, resume
+from fastload import partition, pipeline, planner, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
@@ -349,7 +350,8 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     """Take over a stored run that may be continued; None begins anew."""
     state = job.target.state()
-    stored = await state.claim(run)
+    # Repeated, it only raises the epoch again.
+    stored = await retry.repeat(partial(state.claim, run))
     if stored is None:
         return None
     if job.options.fresh:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fastload import partition
+from fastload import partition, retry
 from fastload.adapter import PartitionSpec, Snapshot, Source, Target
 from fastload.config import CopyOptions
 from fastload.copier import Copier, Write
@@ -66,7 +66,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
-    await job.target.state().discard(plan.run)
+    await retry.repeat(partial(job.target.state().discard, plan.run))
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     return _result(plan, receipts, job.times, time.monotonic() - began, earlier)
@@ -96,7 +96,7 @@ async def _settle(target: Target, run: str, *, receipts: int, steps: int) -> Non
     Partitions and steps commit asynchronously: a target that crashes, and is back before the next
     attempt, has lost those of its last half second.
     """
-    kept = await target.barrier(run)
+    kept = await retry.repeat(partial(target.barrier, run))
     if (kept.receipts, kept.steps) != (receipts, steps):
         raise StateError(
             f"the target has {kept.receipts} of {receipts} partitions and {kept.steps} of {steps} "
@@ -273,7 +273,7 @@ async def _advance_sequences(job: Job) -> None:
         for s in await job.source.sequences(job.catalog)
     ]
     keep_higher = job.options.mode in ("append", "upsert")
-    await job.target.advance(current, keep_higher=keep_higher)
+    await retry.repeat(partial(job.target.advance, current, keep_higher=keep_higher))
 
 
 def _owner(

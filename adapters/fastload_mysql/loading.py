@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from fastload.adapter import Reading
 from fastload.errors import TargetError
@@ -19,6 +20,9 @@ from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
 from fastload_mysql.quoting import literal, qualified
 from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ENCODED_BYTES = 1 << 20
 
@@ -32,10 +36,16 @@ class Files:
     """
 
     def __init__(
-        self, reading: Reading, table: TablePlan, columns: Sequence[tuple[str, str]]
+        self,
+        reading: Reading,
+        table: TablePlan,
+        columns: Sequence[tuple[str, str]],
+        *,
+        in_pieces: bool,
     ) -> None:
         self._encoded = Encoded(reading, table, columns)
-        self._batches = self._encoded.batches()
+        self._pieces = self._encode()
+        self._in_pieces = in_pieces
         self.keys = RowKeys(table)
         self.ended = False
 
@@ -44,17 +54,23 @@ class Files:
         return self._encoded.nulled
 
     async def next(self) -> AsyncIterator[bytes]:
-        """Encode batches until the keys that have to be kept of them are many."""
+        """Yield pieces until the keys that have to be kept of their rows are many."""
         self.keys.begin()
-        async for batch, made in self._batches:
-            self.keys.add(batch, 0, batch.num_rows)
-            row = 0
-            while row < made.num_rows:
-                data, row = self._encoded.rows(made, row, _ENCODED_BYTES)
-                yield data
-            if self.keys.bytes > MOST_KEPT_BYTES:
+        async for batch, row, end, data in self._pieces:
+            self.keys.add(batch, row, end)
+            yield data
+            if self._in_pieces or self.keys.bytes > MOST_KEPT_BYTES:
                 return
         self.ended = True
+
+    async def _encode(self) -> AsyncIterator[tuple[pa.RecordBatch, int, int, bytes]]:
+        """Yield about a megabyte of rows at a time: batch, first row, end, bytes."""
+        async for batch, made in self._encoded.batches():
+            row = 0
+            while row < made.num_rows:
+                data, end = self._encoded.rows(made, row, _ENCODED_BYTES)
+                yield batch, row, end, data
+                row = end
 
 
 async def load(

@@ -12,6 +12,7 @@ from fastload.model import QualifiedName
 from fastload.selection import choose
 from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog_queries import Session
+from fastload_mysql.connection import Connection
 from fastload_mysql.quoting import literal
 
 _TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
@@ -45,6 +46,17 @@ async def read_schemas(connection: Session, default_schema: str | None) -> list[
     if default_schema is not None:
         return [default_schema]
     return [r["schema"] for r in await connection.fetch_named(queries.SCHEMAS)]
+
+
+async def is_there(connection: Connection, name: QualifiedName) -> bool:
+    """Say whether there is a table of this name."""
+    return bool(
+        await connection.fetchval(
+            "SELECT COUNT(*) FROM information_schema.tables "
+            "WHERE table_schema = %s AND table_name = %s",
+            (name.schema, name.name),
+        )
+    )
 
 
 def chosen_tables(relations: Sequence[Relation], select: Selection) -> list[QualifiedName]:

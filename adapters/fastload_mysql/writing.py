@@ -35,7 +35,12 @@ class Written(NamedTuple):
 
 
 async def write_rows(
-    connection: Connection, table: TablePlan, reading: Reading, into: QualifiedName | None = None
+    connection: Connection,
+    table: TablePlan,
+    reading: Reading,
+    into: QualifiedName | None = None,
+    *,
+    in_pieces: bool = False,
 ) -> Written:
     """Write every row of the reading.
 
@@ -44,10 +49,12 @@ async def write_rows(
         table: The plan.
         reading: Of record batches under the target's names.
         into: The table, where it is not the plan's.
+        in_pieces: One statement for each megabyte, which holds the lock on the table's counter
+            while the server takes it, and not while the source is waited for.
     """
     name = into or table.target.name
     if not table.merge_by:
-        return await _send(connection, table, reading, name)
+        return await _send(connection, table, reading, name, in_pieces=in_pieces)
     staging = QualifiedName(name.schema, STAGING)
     await connection.execute(stage(table, name, staging))
     written = await _send(connection, table, reading, staging)
@@ -59,11 +66,16 @@ async def write_rows(
 
 
 async def _send(
-    connection: Connection, table: TablePlan, reading: Reading, into: QualifiedName
+    connection: Connection,
+    table: TablePlan,
+    reading: Reading,
+    into: QualifiedName,
+    *,
+    in_pieces: bool = False,
 ) -> Written:
     columns = [(c, _codec(table, c)) for c in table.target_columns]
     if connection.sends_files:
-        files = Files(reading, table, columns)
+        files = Files(reading, table, columns, in_pieces=in_pieces)
         try:
             return Written(await load(connection, table, files, into, columns), files.nulled)
         except LocalRefused:
