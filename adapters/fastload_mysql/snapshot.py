@@ -2,8 +2,8 @@
 
 InnoDB has no snapshot that a second session could join. So all readers begin theirs while nothing
 can be committed, under a lock that is held for as long as they take to begin, some milliseconds.
-Where no lock can be had, MariaDB still tells where in the log each reader's snapshot stands: readers
-at one place see one moment. Elsewhere each reader has a cut of its own, and the result says so.
+Where no lock can be had, MariaDB still tells where in the log each reader's snapshot stands:
+readers at one place see one moment. Elsewhere each has a cut of its own, and the result says so.
 
 Before the lock is released, every reader opens every table: the metadata locks that this leaves
 stop DDL until the readers end, which no snapshot of rows would notice.
@@ -34,7 +34,7 @@ from fastload_mysql.proof import open_tables, prove
 
 _BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _ROLLBACK_S = 2.0
-# Without a lock: with two writers at full speed, three readers of four rounds met.
+# Beginning anew costs a millisecond; under load, several readers often meet in a few rounds.
 _ROUNDS = 20
 _UNKNOWN = Cut(visible="")
 

@@ -433,7 +433,8 @@ async def test_a_reader_that_is_killed_is_replaced_and_the_result_says_so(
         return found
 
     monkeypatch.setattr(MysqlSource, "partitions", partitions_and_kill)
-    result = await fastload.copy(bank.url, target.url, parallel=2)
+    by = {f"{bank.name}.{name}": "id" for name in ("checking", "saving")}
+    result = await fastload.copy(bank.url, target.url, parallel=2, partition_by=by)
     assert killed
     assert result.rows == 2 * ACCOUNTS
     assert not result.consistent
