@@ -57,6 +57,7 @@ _FULL = _Meaning(
 _RIGHTS = _Meaning(hint="fastload doctor URL prints the GRANT that this user lacks")
 _LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
 _NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
+_CHANGED = _Meaning(errors.SnapshotLost, "the table was altered or emptied; start the run again")
 _NO_LOCAL = _Meaning(
     hint="SET GLOBAL local_infile = ON on the target, or ask who may", target=LocalRefused
 )
@@ -81,6 +82,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059), _LOGIN),
         ((1049,), _Meaning(errors.DatabaseNotFound, "check the database's name in the URL")),
         ((1146, 1051), _NO_TABLE),
+        ((1412,), _CHANGED),
         ((1148, 3948, 4166), _NO_LOCAL),
         ((1153, 2020, 1301), _PACKET),
         ((2066,), _Meaning(errors.ConnectError, "leave out compression=zlib", retryable=False)),

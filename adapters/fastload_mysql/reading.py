@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, Partition, Seal
+from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
 from fastload.tasks import task_group
+from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
 from fastload_mysql.packets import framed
-from fastload_mysql.predicate import index_hint, predicate
+from fastload_mysql.predicate import predicate
 from fastload_mysql.protocol import statement
 from fastload_mysql.quoting import ident, qualified
 
@@ -101,10 +102,16 @@ def query(part: Partition, want: ReadSpec) -> str:
     bounds = predicate(want.table, part.extent)
     conditions = [bounds, f"({want.where})" if want.where else ""]
     where = " AND ".join(c for c in conditions if c)
-    hint = f" {index_hint(want.table)}" if bounds else ""
+    hint = f" {_hint(want.table, part.extent)}" if bounds else ""
     return f"SELECT {columns} FROM {qualified(want.table.name)}{hint}" + (
         f" WHERE {where}" if where else ""
     )
+
+
+def _hint(table: Table, extent: Extent) -> str:
+    if isinstance(extent, KeyRange | NullKeys):
+        return index_hint(table, extent.columns)
+    return ""
 
 
 def _expression(want: ReadSpec, column: Column) -> str:

@@ -58,7 +58,7 @@ async def replace_table_plan(
     planned = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
     packed = _pack(msgspec.structs.replace(plan, tables=planned))
     await connection.execute(
-        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (key,)
+        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (stored_key(run),)
     )
 
 
