@@ -50,9 +50,7 @@ TEXT = Kind(_MYSQL_TEXT, _POSTGRES_TEXT)
 PADDED = Kind(_MYSQL_TEXT, "upper(encode(convert_to(rpad({}::text, 5), 'UTF8'), 'hex'))")
 BYTES = Kind("HEX({})", "upper(encode({}, 'hex'))")
 DATE = Kind("CAST({} AS CHAR)", "to_char({}, 'YYYY-MM-DD')")
-MOMENT = Kind(
-    "DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')", "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')"
-)
+MOMENT = Kind("DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')", "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')")
 DURATION = Kind(
     "TIME_FORMAT({}, '%H:%i:%s.%f')",
     f"({_SIGN}) || to_char(greatest({{0}}, -{{0}}), 'HH24:MI:SS.US')",
@@ -324,7 +322,7 @@ POSTGRES: tuple[Type, ...] = (
     _plain("int4range", TEXT, "longtext", "empty", "[1,5)", "(,)"),
     _plain("tstzrange", TEXT, "longtext", "[2024-01-01 00:00+00,)"),
     _plain("int4multirange", TEXT, "longtext", "{}", "{[1,2),[5,9)}"),
-    _plain("mood", TEXT, "enum('sad','o''k \"x\"')", "sad", "o'k \"x\""),
+    _plain("mood", TEXT, "enum('sad','o''k \"x\"')", "sad", 'o\'k "x"'),
     _plain("positive", NUMBER, "int", "1", "2147483647"),
     _plain("code", TEXT, "varchar(3)", "ab", ""),
     _plain("pair", TEXT, "longtext", '(1,"a b")'),

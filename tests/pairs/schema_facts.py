@@ -138,7 +138,8 @@ def sums_in_postgres(database: Database, kinds: Kinds) -> dict[str, tuple[str, .
     found = {}
     for table, columns in kinds.items():
         row = _row(columns, "postgres", '"')
-        number = f"('x' || left(encode(sha256(convert_to({row}, 'UTF8')), 'hex'), 15))::bit(60)::bigint"
+        digits = f"encode(sha256(convert_to({row}, 'UTF8')), 'hex')"
+        number = f"('x' || left({digits}, 15))::bit(60)::bigint"
         query = f'SELECT count(*), coalesce(sum({number}), 0) FROM "{table}"'
         sums = database.psql(f"SET timezone = 'UTC'; {query}").splitlines()[-1]
         found[table] = tuple(sums.split("|"))

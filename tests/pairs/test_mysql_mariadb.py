@@ -106,7 +106,8 @@ async def test_every_type_reaches_another_database_of_the_server(database):
 
 def with_one(database, type_, value):
     database.execute(
-        f"SET sql_mode = ''; CREATE TABLE t (id int PRIMARY KEY, v {type_}); INSERT INTO t VALUES (1, {value})"
+        f"SET sql_mode = ''; CREATE TABLE t (id int PRIMARY KEY, v {type_}); "
+        f"INSERT INTO t VALUES (1, {value})"
     )
 
 
