@@ -164,3 +164,17 @@ async def test_hostile_names_and_values_within_the_family(pair):
         assert rows_in_family(target, name) == [(1, *VALUES)], name
     assert rows_in_family(target, "group") == [(1,)]
     assert rows_in_family(target, longest) == []
+
+
+async def test_a_reference_of_a_column_that_another_is_generated_from(source, database):
+    """The server takes no action for such a reference, which then refuses instead."""
+    source.psql(
+        "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1); "
+        "CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE, "
+        "g int GENERATED ALWAYS AS (p * 2) STORED); INSERT INTO c VALUES (1, 1), (2, NULL)"
+    )
+    result = await fastload.copy(source.url, database.url)
+    assert "action of foreign key" in {n.kind for n in result.not_carried}
+    assert database.execute("SELECT * FROM c") == [(1, 1, 2), (2, None, None)]
+    references = [("c", "p", "p", "id", "NO ACTION", "NO ACTION")]
+    assert schema_facts.in_family(database).references == references
