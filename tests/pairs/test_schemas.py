@@ -178,3 +178,13 @@ async def test_a_reference_of_a_column_that_another_is_generated_from(source, da
     assert database.execute("SELECT * FROM c") == [(1, 1, 2), (2, None, None)]
     references = [("c", "p", "p", "id", "NO ACTION", "NO ACTION")]
     assert schema_facts.in_family(database).references == references
+
+
+async def test_numbers_beyond_a_bigint_are_used_up(database, target):
+    database.execute(
+        "CREATE TABLE t (id bigint unsigned AUTO_INCREMENT PRIMARY KEY) "
+        "AUTO_INCREMENT = 9223372036854775900"
+    )
+    await fastload.copy(database.url, target.url)
+    with pytest.raises(RuntimeError, match="reached maximum value"):
+        target.psql("INSERT INTO t DEFAULT VALUES")
