@@ -330,7 +330,7 @@ async def _copy(source: Source, target: Target, options: CopyOptions, meter: Met
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(_selection(options))
-    wanted = target.translate(planner.renamed(catalog, options))
+    wanted = planner.translated(catalog, target, options)
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
 
 

@@ -61,6 +61,22 @@ def renamed(catalog: Catalog, options: CopyOptions) -> Catalog:
     )
 
 
+def translated(catalog: Catalog, target: Target, options: CopyOptions) -> Catalog:
+    """Return the source's catalogue under the target's names and in its words.
+
+    Raises:
+        PlanError: Something has no counterpart; the hint names the source's table, as options do.
+    """
+    try:
+        return target.translate(renamed(catalog, options))
+    except PlanError as error:
+        for table in catalog.tables:
+            new = str(options.target_name(table.name))
+            if error.hint and error.table == new:
+                error.hint = error.hint.replace(new, str(table.name))
+        raise
+
+
 def make(
     catalog: Catalog,
     wanted: Catalog,

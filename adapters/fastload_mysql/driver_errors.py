@@ -94,6 +94,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
 # the system's words for a full disk and a full quota, 135 and 136 the engine's for a full file.
 _BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
 _NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
+_BAD_JSON = 3140
 # MySQL names the column alone, MariaDB at times database, table and column.
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
 
@@ -129,6 +130,8 @@ def refusal(number: int, message: str, side: str, table: str | None = None) -> e
     if kind in (errors.ConstraintError, errors.EncodeError):
         found = _COLUMN.search(message)
         made.column = (found[1] or found[2]) if found else None
+        if number == _BAD_JSON and made.column:  # it alone is told as table.column
+            made.column = made.column.removeprefix(f"{(table or '').rpartition('.')[2]}.")
     made.retryable = kind.retryable if meaning.retryable is None else meaning.retryable
     return made
 

@@ -186,7 +186,17 @@ def _action(found: ForeignKey, event: str, here: Table, told: list[NotCarried]) 
         reason = f"{words} {action}, and a column takes no NULL"
         told.append(NotCarried("action of foreign key", name, reason))
         return "NO ACTION"
+    if action not in ("NO ACTION", "RESTRICT") and _is_base(found, here):
+        reason = f"{words} {action}, and a stored column is generated from this one"
+        told.append(NotCarried("action of foreign key", name, reason))
+        return "NO ACTION"
     return action
+
+
+def _is_base(found: ForeignKey, here: Table) -> bool:
+    """Say whether a stored column may be generated from the key's; a word in a text counts too."""
+    texts = [c.generated for c in here.columns if c.generated is not None]
+    return any(ident(column) in text for column in found.columns for text in texts)
 
 
 def _family(type_: str) -> str:

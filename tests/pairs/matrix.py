@@ -6,7 +6,9 @@ The servers are the oracle: a kind has one SQL expression per family, and both m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ WHOLE = Kind("CAST({} + 0 AS CHAR)", "{}::int::text")
 DOUBLE = Kind("CAST({} AS CHAR)", "{}::text", lambda x: repr(float(x)))
 FLOAT = Kind("CAST({} + 0E0 AS CHAR)", "{}::float8::text", lambda x: repr(float(x)))
 TEXT = Kind(_MYSQL_TEXT, _POSTGRES_TEXT)
+# Of a char(5), whose spaces PostgreSQL takes off as soon as it is text.
+PADDED = Kind(_MYSQL_TEXT, "upper(encode(convert_to(rpad({}::text, 5), 'UTF8'), 'hex'))")
 BYTES = Kind("HEX({})", "upper(encode({}, 'hex'))")
 DATE = Kind("CAST({} AS CHAR)", "to_char({}, 'YYYY-MM-DD')")
 MOMENT = Kind("DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')", "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')")
@@ -230,17 +234,25 @@ def column(number: int) -> str:
     return f"c{number}"
 
 
+def bare(type_: str) -> str:
+    """Return a type without the width that MariaDB shows of numbers and years."""
+    return re.sub(r"(?<=int)\((?!1\))\d+\)|(?<=year)\(4\)", "", type_)
+
+
+def rows(types: Sequence[Type]) -> list[tuple[str, ...]]:
+    """Return rows with one value of each type, filled up with NULL; the last is all NULL."""
+    values = zip_longest(*(t.values for t in types), fillvalue="NULL")
+    return [*values, ("NULL",) * len(types)]
+
+
 def fill(database: MysqlDatabase, types: Sequence[Type]) -> None:
-    """Make table t, a column per type, a value per row, and NULLs."""
+    """Make table t of MySQL's family, a column per type."""
     columns = ", ".join(f"{column(i)} {t.declared}" for i, t in enumerate(types))
-    rows = []
-    for n in range(max(len(t.values) for t in types) + 1):
-        values = (t.values[n] if n < len(t.values) else "NULL" for t in types)
-        rows.append(f"({n}, {', '.join(values)})")
+    values = ", ".join(f"({n}, {', '.join(row)})" for n, row in enumerate(rows(types)))
     database.execute(
         "SET time_zone = '+00:00', sql_mode = ''; "
         f"CREATE TABLE t (id int PRIMARY KEY, {columns}) CHARSET utf8mb4; "
-        f"INSERT INTO t VALUES {', '.join(rows)}"
+        f"INSERT INTO t VALUES {values}"
     )
 
 
@@ -255,3 +267,75 @@ def told(types: Sequence[Type], rows: Iterable[Sequence[Text]]) -> dict[str, lis
         f"{i} {t.declared}": [None if v is None else t.kind.same(v) for v in column]
         for i, (t, column) in enumerate(zip(types, columns, strict=True))
     }
+
+
+def _plain(name: str, kind: Kind, there: str, *values: str) -> Type:
+    return Type(name, tuple("'" + v.replace("'", "''") + "'" for v in values), kind, there)
+
+
+_DAYS = ("0001-01-01", "1969-12-31", "9999-12-31")
+_SECONDS = ("0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "9999-12-31 23:59:59")
+_UUIDS = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
+_LONG = "x" * 100_000
+_STRINGS = ("", " ", "NULL", "\\N", "\t\n\r\\", "'\"`", "äöü€😀", "a  ", "\x1a", "\b")
+_DOCUMENTS = ('{"b": 1, "a": [null, "\\u00e9", 1.5]}', "null", '"x"', "[]", "-1")
+
+# PostgreSQL's types, with MySQL's and MariaDB's column.
+POSTGRES: tuple[Type, ...] = (
+    _plain("boolean", WHOLE, "tinyint(1)", "true", "false"),
+    _plain("smallint", NUMBER, "smallint", "-32768", "0", "32767"),
+    _plain("integer", NUMBER, "int", "-2147483648", "0", "2147483647"),
+    _plain("bigint", NUMBER, "bigint", "-9223372036854775808", "0", "9223372036854775807"),
+    _plain("oid", NUMBER, "int unsigned", "0", "4294967295"),
+    _plain("real", FLOAT, "float", "1e-45", "-3.4028235e38", "0.1", "16777217"),
+    _plain("double precision", DOUBLE, "double", "5e-324", "-1.7976931348623157e308", "0.1"),
+    _plain("numeric(12,2)", NUMBER, "decimal(12,2)", "9999999999.99", "-0.01", "0"),
+    _plain("numeric(38,0)", NUMBER, "decimal(38,0)", "9" * 38, "-" + "9" * 38),
+    _plain("numeric(65,30)", NUMBER, "decimal(65,30)", "9" * 35 + "." + "9" * 30, "1e-30"),
+    _plain("text", TEXT, "longtext", *_STRINGS, _LONG),
+    _plain("varchar", TEXT, "longtext", *_STRINGS),
+    _plain("varchar(5)", TEXT, "varchar(5)", "", "abcde", "  ", "äöü😀"),
+    _plain("char(5)", PADDED, "varchar(5)", "", "ab", "abcde"),
+    _plain('"char"', TEXT, "longtext", "a", ""),
+    _plain("name", TEXT, "longtext", "", "x" * 63),
+    _plain("bytea", BYTES, "longblob", "", "\\x00ff09200a5c1a", "\\x5c4e"),
+    _plain("uuid", UUID, "char(36)", *_UUIDS),
+    _plain("json", DOCUMENT, "json", *_DOCUMENTS),
+    _plain("jsonb", DOCUMENT, "json", *_DOCUMENTS),
+    _plain("date", DATE, "date", *_DAYS),
+    _plain("time", CLOCK, "time(6)", "00:00", "23:59:59.999999"),
+    _plain("time(0)", CLOCK, "time(6)", "12:34:56"),
+    _plain("timetz", TEXT, "longtext", "00:00+15:59", "24:00-15:59"),
+    _plain("timestamp", MOMENT, "datetime(6)", *_SECONDS),
+    _plain("timestamp(3)", MOMENT, "datetime(6)", "2024-02-29 01:02:03.123"),
+    _plain("timestamptz", MOMENT, "datetime(6)", *(s + "+00" for s in _SECONDS)),
+    _plain("interval", INTERVAL, "varchar(120)", "1 mon -1 day 00:00:01", "0", "-1 year 0.5 sec"),
+    _plain("bit(3)", TEXT, "longtext", "101"),
+    _plain("varbit", TEXT, "longtext", "", "1010101"),
+    _plain("inet", TEXT, "longtext", "::1", "192.168.0.1/24"),
+    _plain("cidr", TEXT, "longtext", "10.0.0.0/8"),
+    _plain("macaddr", TEXT, "longtext", "08:00:2b:01:02:03"),
+    _plain("money", TEXT, "longtext", "-92233720368547758.08", "1.00"),
+    _plain("point", TEXT, "longtext", "(1e300,-0)"),
+    _plain("tsvector", TEXT, "longtext", "'a':1A 'b':2"),
+    _plain("pg_lsn", TEXT, "longtext", "FFFFFFFF/FFFFFFFF"),
+    _plain("int4range", TEXT, "longtext", "empty", "[1,5)", "(,)"),
+    _plain("tstzrange", TEXT, "longtext", "[2024-01-01 00:00+00,)"),
+    _plain("int4multirange", TEXT, "longtext", "{}", "{[1,2),[5,9)}"),
+    _plain("mood", TEXT, "enum('sad','o''k \"x\"')", "sad", 'o\'k "x"'),
+    _plain("positive", NUMBER, "int", "1", "2147483647"),
+    _plain("code", TEXT, "varchar(3)", "ab", ""),
+    _plain("pair", TEXT, "longtext", '(1,"a b")'),
+    _plain("integer[]", LIST, "json", "{}", "{1,NULL,-2147483648}"),
+    _plain("bigint[]", LIST, "json", "{9007199254740991,-1}"),
+    _plain("boolean[]", LIST, "json", "{t,f,NULL}"),
+    _plain("double precision[]", LIST, "json", "{0.1,-1.5,NULL}"),
+    _plain("text[]", LIST, "json", '{"","a,b","\\"x\\\\\\t","NULL",NULL,"😀"}'),
+    _plain("numeric(9,2)[]", LIST, "json", "{1.5,NULL,-0.25}"),
+    _plain("date[]", LIST, "json", "{2024-02-29,NULL}"),
+    _plain("mood[]", LIST, "json", '{sad,NULL,"o\'k \\"x\\""}'),
+    _plain("inet[]", TEXT, "longtext", "{::1,NULL}"),
+)
+POSTGRES_TYPES = """
+CREATE TYPE mood AS ENUM ('sad', 'o''k "x"'); CREATE TYPE pair AS (a int, b text);
+CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN code AS varchar(3)"""

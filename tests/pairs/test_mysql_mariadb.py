@@ -40,13 +40,11 @@ def texts(database, types):
 
 
 def declared(database):
-    """Return the types of all columns, without the width that MariaDB shows of numbers."""
     rows = database.execute(
         "SELECT column_type FROM information_schema.columns WHERE table_schema = database() "
         "AND table_name = 't' AND column_name <> 'id' ORDER BY ordinal_position"
     )
-    bare = (re.sub(r"(?<=int)\((?!1\))\d+\)|(?<=year)\(4\)", "", type_) for (type_,) in rows)
-    return list(bare)
+    return [matrix.bare(type_) for (type_,) in rows]
 
 
 def charsets(database):
