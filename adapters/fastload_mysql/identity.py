@@ -13,23 +13,26 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         identity: Of server and database.
+        takes_files: Whether LOAD DATA LOCAL works, as far as both sides say.
     """
 
     identity: str
     name: str | None
     server: Server
+    takes_files: bool
 
 
 async def read_database(connection: Connection) -> Database:
     """Return what a connection leads to."""
-    row = await connection.fetchrow("SELECT DATABASE(), @@lower_case_table_names")
+    row = await connection.fetchrow("SELECT DATABASE(), @@lower_case_table_names, @@local_infile")
     assert row is not None
-    name, folds = row
+    name, folds, local_infile = row
     version = ".".join(map(str, connection.version))
     return Database(
         identity=f"mysql:{await _server_id(connection)}/{name or ''}",
         name=name,
         server=server_of(connection.flavour, version, int(folds)),
+        takes_files=bool(local_infile) and connection.sends_files,
     )
 
 

@@ -10,14 +10,16 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 
 from fastload.adapter import Reading
-from fastload.errors import TargetError
+from fastload.errors import ConstraintError, TargetError
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
+from fastload_mysql.encoding import Encoding
 from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
 from fastload_mysql.quoting import literal, qualified
-from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, encoding, sending
+from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
+from fastload_mysql.skipped import find_skipped
 
 _ENCODED_BYTES = 1 << 20
 
@@ -26,40 +28,32 @@ class Files:
     """A reading as the files of LOAD DATA statements, one after the other.
 
     Attributes:
-        ended: Whether the last file was read to its end.
-        nulled: Values written as NULL because the type cannot hold them.
+        keys: Of the rows of the file that was read last.
+        ended: Whether that was the last one, and was read to its end.
     """
 
     def __init__(
         self, reading: Reading, table: TablePlan, columns: Sequence[tuple[str, str]]
     ) -> None:
-        from fastload.arrow_input import plan
-        from fastload_mysql.rows_encode import RowsEncoder
-
-        schema = reading.schema
-        assert not isinstance(schema, str)
-        self._table = table
-        self._encoder = RowsEncoder(columns, nulls_instead=table.nulls_instead)
-        self._canonical = plan(schema, columns, self._encoder.check)
+        self._encoding = Encoding(reading, table, columns, "file")
         self._batches = aiter(reading)
         self.keys = RowKeys(table)
         self.ended = False
 
     @property
     def nulled(self) -> int:
-        return self._encoder.nulled
+        """Values that became NULL because the column cannot hold them."""
+        return self._encoding.nulled
 
     async def next(self) -> AsyncIterator[bytes]:
         """Encode batches until the keys that have to be kept of them are many."""
         self.keys.begin()
         async for batch in self._batches:
-            with encoding(self._table, batch):
-                made = self._canonical(batch)
+            made = self._encoding.prepare(batch)
             self.keys.add(batch, 0, batch.num_rows)
             row = 0
             while row < made.num_rows:
-                with encoding(self._table, batch):
-                    data, row = self._encoder.encode(made, row, _ENCODED_BYTES)
+                data, row = self._encoding.encode(batch, made, row, _ENCODED_BYTES)
                 yield data
             if self.keys.bytes > MOST_KEPT_BYTES:
                 return
@@ -87,7 +81,12 @@ async def load(
     while not files.ended:
         with sending(table, files.keys):
             done = await load_local(connection, sql, token, files.next(), name)
-            await _check(connection, done, name)
+            try:
+                await _check(connection, done, name)
+            except ConstraintError as error:
+                if "Duplicate" not in error.message and " at row " not in error.message:
+                    error.key = await find_skipped(connection, into, columns, files.keys)
+                raise
         rows += done.records
     return rows
 

@@ -29,7 +29,8 @@ _TABLES = {
     "prepared DATETIME(6) NOT NULL",
     "receipts": "run VARBINARY(800), table_schema VARBINARY(256), table_name VARBINARY(256), "
     "`partition` INT, epoch BIGINT NOT NULL, `rows` BIGINT, bytes BIGINT, cut LONGBLOB, "
-    "nulled BIGINT, completed DATETIME(6), PRIMARY KEY (run, table_schema, table_name, `partition`)",
+    "nulled BIGINT, completed DATETIME(6), "
+    "PRIMARY KEY (run, table_schema, table_name, `partition`)",
     "steps": "run VARBINARY(800), step VARBINARY(2000), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",
     "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",

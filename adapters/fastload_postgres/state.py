@@ -54,7 +54,8 @@ _BEGIN_RECEIPTS = {
     True: _BEGIN_RECEIPT.format(receipts="receipts_of_unlogged"),
 }
 _END_RECEIPT = f"""
-UPDATE {SCHEMA}.receipts SET rows = $5, bytes = $6, cut = $7, nulled = $8, completed = clock_timestamp()
+UPDATE {SCHEMA}.receipts
+SET rows = $5, bytes = $6, cut = $7, nulled = $8, completed = clock_timestamp()
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
 _RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled"
 _ONE_RECEIPT = f"""

@@ -163,12 +163,12 @@ class Encoded:
         # A batch without columns has rows that no rebuilt batch would keep.
         self._canonical = plan(schema, codecs, self._encoder.check) if codecs else None
         self._limits = limits_of(table)
-        self._too_long = 0
+        self._nulled = 0
 
     @property
     def nulled(self) -> int:
         """Values written as NULL because the type cannot hold them."""
-        return self._encoder.nulled + self._too_long
+        return self._encoder.nulled + self._nulled
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Encode the batches, between the stream's header and trailer."""
@@ -186,9 +186,14 @@ class Encoded:
 
     def _made(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         made = self._canonical(batch) if self._canonical else batch
-        made, nulled = within(made, self._limits, self._table.nulls_instead)
-        self._too_long += nulled
-        return made
+        kept = within(made, self._limits, self._table.nulls_instead)
+        if kept is not made:
+            self._nulled += _nulls(kept) - _nulls(made)
+        return kept
+
+
+def _nulls(batch: pa.RecordBatch) -> int:
+    return sum(column.null_count for column in batch.columns)
 
 
 @contextmanager
