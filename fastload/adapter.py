@@ -216,7 +216,10 @@ class Source(Protocol):
 
     @property
     def default_schema(self) -> str:
-        """The schema of names without one; a copy's tables go from one side's to the other's."""
+        """The schema of names without one; a copy's tables go from one side's to the other's.
+
+        ``""`` where a URL names none: schemas then keep their names.
+        """
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables and what belongs to them, in a handful of queries.

@@ -148,8 +148,8 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         return self.schemas.get(schema, schema)
 
     def between(self, source: str, target: str) -> CopyOptions:
-        """Return these options for a copy from one default schema to another."""
-        schemas = {} if source == target else {source: target}
+        """Return these options for a copy from one default schema to another; "" is none."""
+        schemas = {source: target} if source and target and source != target else {}
         return msgspec.structs.replace(self, schemas=schemas)
 
     def target_columns(self, table: QualifiedName) -> dict[str, str]:

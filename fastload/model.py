@@ -399,11 +399,13 @@ class ExistingTable(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         obstacles: What would change or hide rows on their way in, such as enabled triggers.
+        unsafe: Why rows cannot be written into it as the target promises, and what mends it.
     """
 
     table: Table
     empty: bool
     obstacles: tuple[str, ...] = ()
+    unsafe: str | None = None
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,8 @@ def make(
         raise PlanError(
             f"{source.identity} has no tables to copy",
             side="source",
-            hint="check the database's name in the URL, and `exclude`",
+            hint="check the database's name in the URL, `exclude`, and that this user may see its "
+            "tables: fastload doctor",
         )
     pairs = [*zip(catalog.tables, wanted.tables, strict=True)]
     if source.identity == target.identity:
@@ -208,6 +209,13 @@ def _check_state(table: Table, there: ExistingTable | None, options: CopyOptions
             table=name,
             hint="mode='append' adds to them, 'truncate' empties the table first, 'replace' makes "
             "it anew, 'upsert' merges by primary key",
+        )
+    if there.unsafe:
+        raise SchemaMismatch(
+            f"rows could arrive twice in the target's {name}: {there.unsafe}",
+            side="target",
+            table=name,
+            hint="mend it on the target; or mode='replace' makes the table anew",
         )
     if there.obstacles and options.triggers == "stop":
         raise SchemaMismatch(

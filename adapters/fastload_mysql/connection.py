@@ -12,7 +12,9 @@ from pymysql import err
 from pymysql.constants import CLIENT
 
 from fastload.errors import FastloadError, SourceError, TargetError
+from fastload_mysql.compression import begin_command
 from fastload_mysql.driver_errors import translated
+from fastload_mysql.flavours import Server
 from fastload_mysql.packets import COM_QUIT, IN_TRANSACTION, framed
 from fastload_mysql.wire import Wire
 
@@ -49,6 +51,12 @@ class Connection:
         # Whether LOAD DATA LOCAL is worth a try: the login allowed it, and it was not refused.
         self.sends_files = bool(raw.client_flag & CLIENT.LOCAL_FILES)
         _keep_alive(self._writer)
+
+    @property
+    def product(self) -> Server:
+        """What answers, by what it can do; known once the session is configured."""
+        major, minor, patch = (*self.version, 0, 0, 0)[:3]
+        return Server(flavour=self.flavour, version=(major, minor, patch))
 
     @property
     def usable(self) -> bool:
@@ -162,6 +170,7 @@ class Connection:
         """Say goodbye, and wait until the connection is closed."""
         if self.usable:
             with suppress(OSError):
+                begin_command(self._writer.transport)
                 self._writer.write(framed(COM_QUIT))
                 await self._writer.drain()
         self.raw.close()

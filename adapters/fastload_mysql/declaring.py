@@ -25,6 +25,8 @@ _NOT_ITS_TEXT = (
     "digits beyond a double's go; types={...: 'text'} keeps them"
 )
 
+_NO_JSON = "made as longtext: this server has no type for documents"
+
 # Items of lists that JSON has a form for.
 _ITEM = (
     r"bool|u?int\d+|halffloat|float|double|decimal\d+\(.+\)|string|large_string|"
@@ -112,7 +114,11 @@ def declare(
         return _fixed_bytes(int(match[1]), longest)
     if _BYTES.fullmatch(arrow):
         return _bytes(column.length, longest)
-    return _plain(column, arrow, server, table)
+    found = _plain(column, arrow, server, table)
+    if found.type == "json" and not server.has_json:
+        longtext = _collated("longtext", "json", server, None)
+        return msgspec.structs.replace(longtext, note=("type of column", _NO_JSON))
+    return found
 
 
 def _plain(column: Column, arrow: str, server: Server, table: str) -> Declared:

@@ -54,7 +54,7 @@ _VALUE = _Meaning(target=errors.EncodeError)
 _FULL = _Meaning(
     target=errors.TargetFull, hint="free space on the server, then start the run again"
 )
-_RIGHTS = _Meaning(hint="GRANT the right named above to this user; fastload doctor lists them")
+_RIGHTS = _Meaning(hint="fastload doctor URL prints the GRANT that this user lacks")
 _LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
 _NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
 _NO_LOCAL = _Meaning(
@@ -83,6 +83,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((1146, 1051), _NO_TABLE),
         ((1148, 3948, 4166), _NO_LOCAL),
         ((1153, 2020, 1301), _PACKET),
+        ((2066,), _Meaning(errors.ConnectError, "leave out compression=zlib", retryable=False)),
         ((1290, 1792, 1836), _Meaning(hint="the server or session is read-only; check read_only")),
     )
     for number in numbers

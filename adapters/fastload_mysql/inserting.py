@@ -13,7 +13,7 @@ from fastload.errors import ConstraintError, EncodeError, TargetError
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
-from fastload_mysql.encoding import Encoding
+from fastload_mysql.encoded import Encoded
 from fastload_mysql.quoting import idents, qualified
 from fastload_mysql.row_keys import RowKeys, naming, sending
 
@@ -33,39 +33,44 @@ async def insert(
     columns: Sequence[tuple[str, str]],
 ) -> tuple[int, int]:
     """Insert every row; return how many the server took, and how many values became NULL."""
-    inserting = Inserting(connection, table, Encoding(reading, table, columns, "values"), into)
+    encoded = Encoded(reading, table, columns, form="values")
+    inserting = Inserting(connection, table, encoded, into)
     await inserting.begin()
-    async for batch in reading:
-        await inserting.write(batch)
-    return inserting.rows, inserting.encoding.nulled
+    async for batch, made in encoded.batches():
+        await inserting.write(batch, made)
+    return inserting.rows, encoded.nulled
 
 
 class Inserting:
     """Sends batches as statements of a size that the server takes."""
 
     def __init__(
-        self, connection: Connection, table: TablePlan, encoding: Encoding, into: QualifiedName
+        self, connection: Connection, table: TablePlan, encoded: Encoded, into: QualifiedName
     ) -> None:
         self._connection = connection
         self._table = table
+        self._encoded = encoded
         self._name = str(table.target.name)
         names = idents(table.target_columns)
         self._start = f"INSERT INTO {qualified(into)} ({names}) VALUES ".encode()
         self._keys = RowKeys(table)
         self._packet_bytes = 0
-        self.encoding = encoding
         self.rows = 0
 
     async def begin(self) -> None:
         """Ask how much the server takes."""
         self._packet_bytes = int(await self._connection.fetchval("SELECT @@max_allowed_packet"))
 
-    async def write(self, batch: pa.RecordBatch) -> None:
-        """Insert a batch. Where it is not said which row is refused, halves of them tell."""
-        made, row = self.encoding.prepare(batch), 0
-        most_bytes = _STATEMENT_BYTES
+    async def write(self, batch: pa.RecordBatch, made: pa.RecordBatch) -> None:
+        """Insert a batch. Where it is not said which row is refused, halves of them tell.
+
+        Args:
+            batch: As it came.
+            made: As the encoder takes it.
+        """
+        row, most_bytes = 0, _STATEMENT_BYTES
         while row < made.num_rows:
-            data, end = self._encoded(batch, made, row, most_bytes)
+            data, end = self._rows(batch, made, row, most_bytes)
             try:
                 await self._send(batch, row, end, data)
             except ConstraintError as error:
@@ -75,11 +80,11 @@ class Inserting:
             else:
                 row, most_bytes = end, min(2 * most_bytes, _STATEMENT_BYTES)
 
-    def _encoded(
+    def _rows(
         self, batch: pa.RecordBatch, made: pa.RecordBatch, row: int, most_bytes: int
     ) -> tuple[bytes, int]:
         room = self._packet_bytes - len(self._start) - _PACKET_BYTES
-        data, end = self.encoding.encode(batch, made, row, min(most_bytes, room))
+        data, end = self._encoded.rows(made, row, min(most_bytes, room))
         if len(data) > room:
             with naming(self._table, batch):
                 raise _too_long(len(data), self._packet_bytes, row)

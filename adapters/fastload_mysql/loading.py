@@ -14,7 +14,7 @@ from fastload.errors import ConstraintError, TargetError
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
-from fastload_mysql.encoding import Encoding
+from fastload_mysql.encoded import Encoded
 from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
 from fastload_mysql.quoting import literal, qualified
@@ -35,25 +35,24 @@ class Files:
     def __init__(
         self, reading: Reading, table: TablePlan, columns: Sequence[tuple[str, str]]
     ) -> None:
-        self._encoding = Encoding(reading, table, columns, "file")
-        self._batches = aiter(reading)
+        self._encoded = Encoded(reading, table, columns)
+        self._batches = self._encoded.batches()
         self.keys = RowKeys(table)
         self.ended = False
 
     @property
     def nulled(self) -> int:
-        """Values that became NULL because the column cannot hold them."""
-        return self._encoding.nulled
+        """Values written as NULL because the type cannot hold them."""
+        return self._encoded.nulled
 
     async def next(self) -> AsyncIterator[bytes]:
         """Encode batches until the keys that have to be kept of them are many."""
         self.keys.begin()
-        async for batch in self._batches:
-            made = self._encoding.prepare(batch)
+        async for batch, made in self._batches:
             self.keys.add(batch, 0, batch.num_rows)
             row = 0
             while row < made.num_rows:
-                data, row = self._encoding.encode(batch, made, row, _ENCODED_BYTES)
+                data, row = self._encoded.rows(made, row, _ENCODED_BYTES)
                 yield data
             if self.keys.bytes > MOST_KEPT_BYTES:
                 return

@@ -20,6 +20,7 @@ from fastload_mysql.predicate import index_hint, within
 from fastload_mysql.quoting import ident, qualified
 
 _STEPS = 64
+_ALL = (1 << 64) - 1
 # A cut is good enough when it is off by this share of the rows on either side.
 _TOLERANCE = 0.1
 
@@ -89,11 +90,11 @@ async def _by_column(
     space = known_space(column)
     name = ident(column.name)
     where = f" AND ({spec.where})" if spec.where else ""
-    parts = (
-        f"SELECT {name} AS k, NTILE({spec.want}) OVER (ORDER BY {name}) AS part "
-        f"FROM {qualified(table.name)} WHERE {name} IS NOT NULL{where}"
-    )
-    cuts = f"SELECT MIN(k) AS k FROM ({parts}) parts WHERE part > 1 GROUP BY part"
+    keys = f"FROM {qualified(table.name)} WHERE {name} IS NOT NULL{where}"
+    if connection.product.has_windows:
+        cuts = _even(name, keys, spec.want)
+    else:
+        cuts = _counted(name, keys, int(await connection.fetchval(f"SELECT COUNT(*) {keys}")), spec)
     rows = await connection.fetch(f"SELECT {space.text.format('k')} FROM ({cuts}) cuts ORDER BY k")
     return partition.key_ranges(
         table.name,
@@ -103,6 +104,21 @@ async def _by_column(
         size_bytes=table.bytes,
         nulls=column.nullable,
     )
+
+
+def _even(name: str, keys: str, want: int) -> str:
+    """Return the query for the first key of every part but one."""
+    parts = f"SELECT {name} AS k, NTILE({want}) OVER (ORDER BY {name}) AS part {keys}"
+    return f"SELECT MIN(k) AS k FROM ({parts}) parts WHERE part > 1 GROUP BY part"
+
+
+def _counted(name: str, keys: str, count: int, spec: PartitionSpec) -> str:
+    """Return the same of a server that only counts by itself; without a limit some do not sort."""
+    ordered = f"SELECT {name} AS k {keys} ORDER BY {name} LIMIT {_ALL}"
+    numbered = f"SELECT k, @fastload_row := @fastload_row + 1 AS n FROM ({ordered}) ordered"
+    size = max(1, -(-count // spec.want))
+    started = "(SELECT @fastload_row := -1) started"
+    return f"SELECT k FROM ({numbered}, {started}) numbered WHERE n > 0 AND n % {size} = 0"
 
 
 class _Cuts:

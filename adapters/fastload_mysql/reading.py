@@ -12,6 +12,7 @@ from fastload.errors import DecodeError, SourceError, Unrepresentable
 from fastload.model import Column, Cut, Partition, Seal
 from fastload.tasks import task_group
 from fastload_mysql.connection import Connection
+from fastload_mysql.packets import framed
 from fastload_mysql.predicate import index_hint, predicate
 from fastload_mysql.protocol import statement
 from fastload_mysql.quoting import ident, qualified
@@ -134,6 +135,11 @@ def located(decoder: RowsDecoder, want: ReadSpec) -> Iterator[None]:
         error.side, error.table = "source", str(want.table.name)
         if isinstance(error, Unrepresentable):
             error.key = _key_of(decoder.failed_row, want)
+            name = f"{want.table.name}.{error.column}"
+            error.hint = (
+                "on_unrepresentable='null' makes it NULL; "
+                f"types={{{name!r}: 'char'}} reads the server's text"
+            )
         raise
 
 
@@ -149,6 +155,6 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     codecs = [(c, _codec(want, want.table.column(c))) for c in want.columns]
     others = [c for c in want.columns if c not in key.columns]
     decoder = RowsDecoder(codecs, nulls_instead=others)
-    decoder.feed(row)
+    decoder.feed(framed(row))
     batch = pa.record_batch(decoder.take())
     return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)

@@ -64,5 +64,5 @@ def _explained(error: TableNotFound, relations: Sequence[Relation]) -> TableNotF
         if error.table in (relation.name.name, str(relation.name)) and not relation.plain:
             error.hint = f"{relation.name} is a {relation.kind.lower()}: only tables are copied"
             return error
-    error.hint = f"{error.hint}; tables on which this user has no right are not seen"
+    error.hint = f"{error.hint} (tables on which this user has no right are not seen)"
     return error

@@ -9,6 +9,7 @@ All texts are bytes here, as a collation would take some for others.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -24,14 +25,16 @@ from fastload_mysql.quoting import ident, literal, qualified
 from fastload_mysql.transaction import transaction
 
 PREFIX = "_fastload_"
+# Old servers index up to 767 bytes of a column, unless they are told otherwise.
+_KEY_BYTES = 255
 _TABLES = {
-    "runs": "run VARBINARY(800) PRIMARY KEY, epoch BIGINT NOT NULL, plan LONGBLOB NOT NULL, "
+    "runs": "run VARBINARY(255) PRIMARY KEY, epoch BIGINT NOT NULL, plan LONGBLOB NOT NULL, "
     "prepared DATETIME(6) NOT NULL",
-    "receipts": "run VARBINARY(800), table_schema VARBINARY(256), table_name VARBINARY(256), "
+    "receipts": "run VARBINARY(255), table_schema VARBINARY(256), table_name VARBINARY(256), "
     "`partition` INT, epoch BIGINT NOT NULL, `rows` BIGINT, bytes BIGINT, cut LONGBLOB, "
     "nulled BIGINT, completed DATETIME(6), "
     "PRIMARY KEY (run, table_schema, table_name, `partition`)",
-    "steps": "run VARBINARY(800), step VARBINARY(2000), completed DATETIME(6) NOT NULL, "
+    "steps": "run VARBINARY(255), step VARBINARY(255), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",
     "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",
 }
@@ -67,8 +70,7 @@ class Tables:
         # The one that says that all are there comes last.
         for kind in reversed(_TABLES):
             await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]}) "
-                "ENGINE = InnoDB ROW_FORMAT = DYNAMIC"
+                f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]}) ENGINE = InnoDB"
             )
 
     async def drop(self, connection: Connection) -> None:
@@ -96,7 +98,7 @@ async def store_plan(connection: Connection, tables: Tables, plan: Plan, void: l
         await _delete(connection, tables, other)
     await connection.execute(
         f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(_pack(plan))}, UTC_TIMESTAMP(6))",
-        (plan.run,),
+        (_key(plan.run),),
     )
     return 1
 
@@ -121,12 +123,14 @@ async def replace_table_plan(
     connection: Connection, tables: Tables, run: str, table: TablePlan
 ) -> None:
     """Store a new plan of one table within the run's."""
-    packed = await connection.fetchval(f"SELECT plan FROM {tables.runs} WHERE run = %s", (run,))
+    packed = await connection.fetchval(
+        f"SELECT plan FROM {tables.runs} WHERE run = %s", (_key(run),)
+    )
     plan = _unpack(packed)
     planned = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
     packed = _pack(msgspec.structs.replace(plan, tables=planned))
     await connection.execute(
-        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (run,)
+        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (_key(run),)
     )
 
 
@@ -136,8 +140,7 @@ async def begin_receipt(connection: Connection, tables: Tables, receipt: Receipt
     Waits for another writer of the same partition to end.
     """
     await fence(connection, tables, receipt.run, receipt.epoch)
-    name = receipt.table
-    key = (receipt.run, name.schema, name.name, receipt.partition)
+    key = _place(receipt)
     began = await connection.execute(
         f"INSERT IGNORE INTO {tables.receipts} "
         "(run, table_schema, table_name, `partition`, epoch) VALUES (%s, %s, %s, %s, %s)",
@@ -156,20 +159,10 @@ async def begin_receipt(connection: Connection, tables: Tables, receipt: Receipt
 async def end_receipt(connection: Connection, tables: Tables, receipt: Receipt) -> None:
     """Complete the receipt that this transaction began."""
     cut = msgspec.json.encode(receipt.cut).decode() if receipt.cut else None
-    name = receipt.table
     await connection.execute(
         f"UPDATE {tables.receipts} SET `rows` = %s, bytes = %s, cut = %s, "
         f"nulled = %s, completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
-        (
-            receipt.rows,
-            receipt.bytes,
-            cut,
-            receipt.nulled,
-            receipt.run,
-            name.schema,
-            name.name,
-            receipt.partition,
-        ),
+        (receipt.rows, receipt.bytes, cut, receipt.nulled, *_place(receipt)),
     )
 
 
@@ -178,7 +171,7 @@ async def forget_receipts(
 ) -> int:
     """Delete the receipts of one table, and return how many rows they stood for."""
     where = f"FROM {tables.receipts} WHERE run = %s AND table_schema = %s AND table_name = %s"
-    key = (run, table.schema, table.name)
+    key = (_key(run), table.schema, table.name)
     rows = await connection.fetchval(f"SELECT COALESCE(SUM(`rows`), 0) {where}", key)
     await connection.execute(f"DELETE {where}", key)
     return int(rows)
@@ -188,7 +181,7 @@ async def fence(connection: Connection, tables: Tables, run: str, epoch: int) ->
     """Hold the run against claims until the transaction ends; StateError if it was claimed."""
     held = await connection.fetchval(
         f"SELECT 1 FROM {tables.runs} WHERE run = %s AND epoch = %s LOCK IN SHARE MODE",
-        (run, epoch),
+        (_key(run), epoch),
     )
     if not held:
         raise StateError(
@@ -201,7 +194,7 @@ async def fence(connection: Connection, tables: Tables, run: str, epoch: int) ->
 async def has_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
     """Say whether a step has its receipt."""
     where = f"FROM {tables.steps} WHERE run = %s AND step = %s"
-    return bool(await connection.fetchval(f"SELECT COUNT(*) {where}", (run, step)))
+    return bool(await connection.fetchval(f"SELECT COUNT(*) {where}", (_key(run), _key(step))))
 
 
 async def end_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
@@ -210,7 +203,8 @@ async def end_step(connection: Connection, tables: Tables, run: str, step: str) 
     Waits for another transaction that has inserted it to end.
     """
     made = await connection.execute(
-        f"INSERT IGNORE INTO {tables.steps} VALUES (%s, %s, UTC_TIMESTAMP(6))", (run, step)
+        f"INSERT IGNORE INTO {tables.steps} VALUES (%s, %s, UTC_TIMESTAMP(6))",
+        (_key(run), _key(step)),
     )
     return bool(made)
 
@@ -229,9 +223,9 @@ class MysqlState:
                 return None
             async with transaction(connection):
                 raised = f"UPDATE {self._tables.runs} SET epoch = epoch + 1 WHERE run = %s"
-                if not await connection.execute(raised, (run,)):
+                if not await connection.execute(raised, (_key(run),)):
                     return None
-                stored = await self._stored(connection, "WHERE run = %s", (run,))
+                stored = await self._stored(connection, "WHERE run = %s", (_key(run),))
             return stored[0]
 
     async def runs(self) -> Sequence[StoredRun]:
@@ -257,24 +251,25 @@ class MysqlState:
     ) -> list[StoredRun]:
         tables = self._tables
         found = []
-        for run, epoch, plan in await connection.fetch(
-            f"SELECT run, epoch, plan FROM {tables.runs} {which}", args
+        for epoch, packed in await connection.fetch(
+            f"SELECT epoch, plan FROM {tables.runs} {which}", args
         ):
-            name = _text(run)
+            plan = _unpack(packed)
+            key, names = _key(plan.run), {_key(s.id): s.id for s in plan.after}
             receipts = await connection.fetch(
                 f"SELECT {_RECEIPT} FROM {tables.receipts} "
                 "WHERE run = %s AND completed IS NOT NULL",
-                (name,),
+                (key,),
             )
             steps = await connection.fetch(
-                f"SELECT step FROM {tables.steps} WHERE run = %s", (name,)
+                f"SELECT step FROM {tables.steps} WHERE run = %s", (key,)
             )
             found.append(
                 StoredRun(
-                    plan=_unpack(plan),
+                    plan=plan,
                     epoch=epoch,
-                    receipts=tuple(_receipt(name, r) for r in receipts),
-                    steps=tuple(_text(step) for (step,) in steps),
+                    receipts=tuple(_receipt(plan.run, r) for r in receipts),
+                    steps=tuple(names.get(_text(s), _text(s)) for (s,) in steps),
                 )
             )
         return found
@@ -283,7 +278,7 @@ class MysqlState:
 async def _delete(connection: Connection, tables: Tables, run: str) -> None:
     """Delete all that is stored of a run, first what its writers hold fast until they are done."""
     for table in (tables.runs, tables.receipts, tables.steps):
-        await connection.execute(f"DELETE FROM {table} WHERE run = %s", (run,))
+        await connection.execute(f"DELETE FROM {table} WHERE run = %s", (_key(run),))
 
 
 async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept:
@@ -298,10 +293,10 @@ async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept
             await connection.execute(f"REPLACE INTO {tables.barrier} VALUES (1, UTC_TIMESTAMP(6))")
             receipts = await connection.fetchval(
                 f"SELECT COUNT(*) FROM {tables.receipts} WHERE run = %s AND completed IS NOT NULL",
-                (run,),
+                (_key(run),),
             )
             steps = await connection.fetchval(
-                f"SELECT COUNT(*) FROM {tables.steps} WHERE run = %s", (run,)
+                f"SELECT COUNT(*) FROM {tables.steps} WHERE run = %s", (_key(run),)
             )
         if await connection.fetchval("SELECT @@global.innodb_flush_log_at_trx_commit") != 1:
             with suppress(TargetError):
@@ -321,6 +316,20 @@ def _receipt(run: str, row: Row) -> Receipt:
         cut=msgspec.json.decode(cut, type=Cut) if cut else None,
         nulled=nulled or 0,
     )
+
+
+def _place(receipt: Receipt) -> tuple[str, str, str, int]:
+    name = receipt.table
+    return _key(receipt.run), name.schema, name.name, receipt.partition
+
+
+def _key(text: str) -> str:
+    """Return a text as keys hold it: of a long one, the beginning and its digest."""
+    data = text.encode()
+    if len(data) <= _KEY_BYTES:
+        return text
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{data[: _KEY_BYTES - len(digest) - 1].decode(errors='ignore')}~{digest}"
 
 
 def _text(value: bytes | str) -> str:

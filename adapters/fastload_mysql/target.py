@@ -28,6 +28,7 @@ from fastload.model import Sequence as SequenceModel
 from fastload_mysql import ddl, fitting, state
 from fastload_mysql.connection import Connection
 from fastload_mysql.counting import advance
+from fastload_mysql.doctor import examine_target
 from fastload_mysql.driver import Sessions
 from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
@@ -162,7 +163,8 @@ class MysqlTarget:
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a writer."""
-        return ()
+        async with self._sessions.lend() as connection:
+            return await examine_target(connection)
 
 
 async def _run(connection: Connection, step: Step) -> None:

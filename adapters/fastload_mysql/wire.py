@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from fastload_mysql.compression import begin_command, is_compressed
 from fastload_mysql.packets import ERROR, HEADER, MOST_PAYLOAD, Malformed, framed, header
 
 # More than this is not held: the server waits then.
@@ -36,6 +37,7 @@ class Wire(asyncio.Protocol):
         self._lost: BaseException | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
+        self._numbered = not is_compressed(self._transport)
         self.sequence = 0
         if self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
@@ -81,6 +83,7 @@ class Wire(asyncio.Protocol):
     def command(self, word: bytes, argument: bytes = b"") -> None:
         """Send a command; the answer's first packet has number 1 or one more per packet sent."""
         payload = word + argument
+        begin_command(self._transport)
         self._writer.write(framed(payload))
         self.sequence = 1 + len(payload) // MOST_PAYLOAD
 
@@ -128,7 +131,7 @@ class Wire(asyncio.Protocol):
             size = int.from_bytes(start[:3], "little")
             payload = await self._exactly(size)
             # A server that shuts down sends its error with number 0.
-            if start[3] != self.sequence and payload[:1] != bytes([ERROR]):
+            if self._numbered and start[3] != self.sequence and payload[:1] != bytes([ERROR]):
                 raise Malformed(f"packet {start[3]} came where {self.sequence} was due")
             self.sequence = (self.sequence + 1) & 0xFF
             parts.append(payload)

@@ -54,20 +54,24 @@ def _least(source: Column) -> int | None:
 
 def within(
     batch: pa.RecordBatch, limits: Sequence[Limit], nulls_instead: Collection[str] = ()
-) -> pa.RecordBatch:
-    """Return the batch with no text that is longer than its column takes.
+) -> tuple[pa.RecordBatch, int]:
+    """Refuse the first text of a batch that is longer than its column takes.
 
     Args:
         batch: Under the target's names.
         limits: What its columns take.
         nulls_instead: Names of columns in which such a text becomes NULL.
 
+    Returns:
+        The batch, and how many texts became NULL in it.
+
     Raises:
-        EncodeError: With row and column, of the first such text elsewhere.
+        EncodeError: With row and column.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    nulled = 0
     for limit in limits:
         texts = batch.column(limit.place)
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
@@ -79,6 +83,7 @@ def within(
         if limit.column in nulls_instead:
             fits = pc.less_equal(lengths, limit.characters)
             kept = pc.if_else(fits, texts, pa.scalar(None, texts.type))
+            nulled += kept.null_count - texts.null_count
             batch = batch.set_column(limit.place, limit.column, kept)
         else:
             row = pc.index(pc.greater(lengths, limit.characters), True).as_py()
@@ -90,4 +95,4 @@ def within(
                 column=limit.column,
                 hint="widen the target's column, or shorten the text first",
             )
-    return batch
+    return batch, nulled

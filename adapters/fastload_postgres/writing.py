@@ -17,6 +17,7 @@ from fastload.errors import (
     FastloadError,
     Unrepresentable,
 )
+from fastload.labels import labelled, labels_of
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translated
@@ -162,13 +163,13 @@ class Encoded:
         self._encoder = CopyEncoder(codecs, nulls_instead=table.nulls_instead)
         # A batch without columns has rows that no rebuilt batch would keep.
         self._canonical = plan(schema, codecs, self._encoder.check) if codecs else None
-        self._limits = limits_of(table)
-        self._nulled = 0
+        self._limits, self._labels = limits_of(table), labels_of(table)
+        self._unfit = 0
 
     @property
     def nulled(self) -> int:
         """Values written as NULL because the type cannot hold them."""
-        return self._encoder.nulled + self._nulled
+        return self._encoder.nulled + self._unfit
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Encode the batches, between the stream's header and trailer."""
@@ -186,14 +187,10 @@ class Encoded:
 
     def _made(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         made = self._canonical(batch) if self._canonical else batch
-        kept = within(made, self._limits, self._table.nulls_instead)
-        if kept is not made:
-            self._nulled += _nulls(kept) - _nulls(made)
-        return kept
-
-
-def _nulls(batch: pa.RecordBatch) -> int:
-    return sum(column.null_count for column in batch.columns)
+        made, too_long = within(made, self._limits, self._table.nulls_instead)
+        made, unknown = labelled(made, self._labels)
+        self._unfit += too_long + unknown
+        return made
 
 
 @contextmanager

@@ -1,0 +1,32 @@
+"""Where tables go that come from a default schema, or from none."""
+
+from __future__ import annotations
+
+import fastload
+
+
+async def test_tables_go_from_default_schema_to_default_schema(database, target):
+    database.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    plan = await fastload.plan(database.url, target.url)
+    assert [str(t.target.name) for t in plan.tables] == ["public.t"]
+    await fastload.copy(database.url, target.url, rename={f"{database.name}.t": "u"})
+    assert target.psql("SELECT id FROM public.u").strip() == "1"
+
+
+async def test_a_server_without_a_database_in_its_url_keeps_all_names(server, target):
+    with server.database("one"), server.database("two"):
+        for name in ("one", "two"):
+            server.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)", name)
+        result = await fastload.copy(server.url, target.url, tables=["one.*", "two.*"])
+        assert sorted(t.name for t in result.tables) == ["one.t", "two.t"]
+        assert target.psql("SELECT count(*) FROM one.t JOIN two.t USING (id)").strip() == "1"
+
+
+async def test_a_target_without_a_database_in_its_url_makes_databases(source, server):
+    source.psql("CREATE SCHEMA shop; CREATE TABLE shop.t (id int PRIMARY KEY)")
+    source.psql("INSERT INTO shop.t VALUES (7)")
+    try:
+        await fastload.copy(source.url, server.url)
+        assert server.execute("SELECT id FROM shop.t") == [(7,)]
+    finally:
+        server.execute("DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS _fastload")
