@@ -18,9 +18,10 @@ from fastload.errors import ConnectionLost, FastloadError
 from fastload.model import Plan, QualifiedName, Receipt, TablePlan
 from fastload_mysql import state
 from fastload_mysql.connection import Connection
+from fastload_mysql.databases import make_database
 from fastload_mysql.ddl import create_table
 from fastload_mysql.driver import Sessions
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 from fastload_mysql.state import PREFIX, MysqlState, Tables
 from fastload_mysql.transaction import transaction
 
@@ -68,9 +69,7 @@ class Once:
             async with self._tables.alone(connection):
                 await self._tables.make(connection)
             if self._made:
-                await connection.execute(
-                    f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}"
-                )
+                await make_database(connection, self._name.schema)
                 await connection.execute(
                     create_table(msgspec.structs.replace(self._table, name=self._name))
                 )

@@ -20,8 +20,9 @@ from fastload import resume
 from fastload.errors import StateError, TargetError
 from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
 from fastload_mysql.connection import Connection, Row
+from fastload_mysql.databases import make_database
 from fastload_mysql.driver import LOCK_TIMEOUT_S, Sessions
-from fastload_mysql.quoting import ident, literal, qualified
+from fastload_mysql.quoting import literal, qualified
 from fastload_mysql.transaction import transaction
 
 PREFIX = "_fastload_"
@@ -66,7 +67,7 @@ class Tables:
         """Make them; the statements commit by themselves, and repeating them is harmless."""
         if await self.there(connection):
             return
-        await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(self.schema)}")
+        await make_database(connection, self.schema)
         # The one that says that all are there comes last.
         for kind in reversed(_TABLES):
             await connection.execute(

@@ -100,8 +100,8 @@ class MysqlTarget:
         async with self._sessions.lend() as connection, self._tables.alone(connection):
             await self._tables.make(connection)
             void = await state.check_free(connection, self._tables, plan)
-            for statement in (s for step in plan.before for s in step.statements):
-                await connection.execute(statement)
+            for step in plan.before:
+                await _run(connection, step)
             async with transaction(connection):
                 return await state.store_plan(connection, self._tables, plan, void)
 

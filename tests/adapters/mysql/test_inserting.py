@@ -116,6 +116,14 @@ async def test_upsert_and_replace_by_inserts(there):
     assert there.execute("SELECT * FROM t ORDER BY id") == [(1, "a"), (2, "b"), (3, "c")]
 
 
+async def test_a_server_that_takes_files_gets_them(database):
+    count = "SHOW GLOBAL STATUS WHERE variable_name IN ('Com_load', 'Com_insert')"
+    before = dict(database.execute(count))
+    await fastload.write(pa.table({"id": range(10)}), database.url, (database.name, "t"))
+    after = dict(database.execute(count))
+    assert int(after["Com_load"]) == int(before["Com_load"]) + 1
+
+
 async def test_a_zero_key_stays_zero(there):
     there.execute("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, v int)")
     data = pa.table({"id": [0, 5], "v": [1, 2]})
