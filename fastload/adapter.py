@@ -96,12 +96,14 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         ddl: Whether it makes tables.
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
+        notes: What a plan says of how this target writes, such as what makes it slow here.
     """
 
     guarantee: str = "L3"
     ddl: bool = True
     merge: bool = True
     wires: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):

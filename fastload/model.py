@@ -502,6 +502,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         guarantee: ``"L3"`` exactly once, ``"L2"`` idempotent, ``"L1"`` at least once.
         options: The options that shape the outcome, as plain data.
         losses: Lossy pairs the user has accepted, in words.
+        notes: What the user should know of how the rows go, in words.
         version: Version of this stored form.
     """
 
@@ -515,6 +516,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[Step, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     options: dict[str, str] = {}
     version: int = PLAN_VERSION
 

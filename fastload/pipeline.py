@@ -308,6 +308,7 @@ def _result(
         not_carried=plan.not_carried,
         losses=plan.losses,
         position=_position(cuts),
+        notes=plan.notes,
     )
 
 

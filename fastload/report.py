@@ -88,6 +88,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         not_carried: Objects of the source that the target does not have.
         losses: Lossy type pairs that were accepted, in words.
         position: Where the source's log stood at the cut.
+        notes: What there is to know of how the rows went, in words.
     """
 
     run: str
@@ -99,6 +100,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
     position: Position | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -153,6 +155,7 @@ def describe_result(result: CopyResult) -> str:
     lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
+    lines += _listed("notes", result.notes)
     return "\n".join(lines)
 
 
@@ -174,6 +177,7 @@ def describe(plan: Plan) -> str:
         lines += _table_lines(table)
     lines += _listed("values may lose", plan.losses)
     lines += _listed("not carried", plan.not_carried)
+    lines += _listed("notes", plan.notes)
     lines += _listed("before the rows", _statements(plan.before))
     lines += _listed("after the rows", _statements(plan.after))
     return "\n".join(lines)

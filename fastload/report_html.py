@@ -39,6 +39,7 @@ def result_fragment(result: CopyResult) -> str:
         _list("Values that became NULL", report.nulled_lines(result)),
         _list("Values may lose", result.losses),
         _list("Not carried", result.not_carried),
+        _list("Notes", result.notes),
     ]
     return _wrapped(parts)
 
@@ -61,6 +62,7 @@ def plan_fragment(plan: Plan) -> str:
         ),
         _list("Values may lose", plan.losses),
         _list("Not carried", plan.not_carried),
+        _list("Notes", plan.notes),
         _list("Before the rows", [s.title for s in plan.before]),
         _list("After the rows", [s.title for s in plan.after]),
     ]

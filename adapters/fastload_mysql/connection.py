@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeAlias
 
 from pymysql import err
+from pymysql.constants import CLIENT
 
 from fastload.errors import FastloadError, SourceError, TargetError
 from fastload_mysql.compression import begin_command
@@ -47,8 +48,8 @@ class Connection:
         self._reader: Any = raw._reader
         self._allows_files = raw._local_infile
         raw._local_infile = False
-        # Whether LOAD DATA LOCAL is worth a try: its owner logged in so, and it was not refused.
-        self.sends_files = bool(self._allows_files)
+        # Whether LOAD DATA LOCAL is worth a try: the login allowed it, and it was not refused.
+        self.sends_files = bool(raw.client_flag & CLIENT.LOCAL_FILES)
         _keep_alive(self._writer)
 
     @property

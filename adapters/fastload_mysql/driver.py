@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, supp
 from typing import Any, TypeAlias
 
 import anyio
+from pymysql.charset import charset_by_name
 
 from fastload import sessions
 from fastload.url import Url
@@ -137,7 +138,9 @@ class MysqlDriver:
             wire.command(COM_RESET_CONNECTION)
             await wire.packet()
             connection.in_step()
-        await raw.set_charset(raw.charset)
+        # The login's collation: what SET NAMES alone chooses is the server's affair.
+        collation = charset_by_name(raw.charset).collation
+        await raw.query(f"SET NAMES {raw.charset} COLLATE {collation}")
         if raw.sql_mode is not None:
             await raw.query(f"SET sql_mode={raw.sql_mode}")
         if raw.init_command is not None:

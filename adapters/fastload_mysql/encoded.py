@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from fastload.adapter import Reading
 from fastload.labels import labelled, labels_of
 from fastload.model import TablePlan
-from fastload_mysql.row_keys import encoding
+from fastload_mysql.row_keys import naming
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ class Encoded:
     async def batches(self) -> AsyncIterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         """Yield each batch as it came, and in the encoder's columns."""
         async for batch in self._reading:
-            with encoding(self._table, batch):
+            with naming(self._table, batch):
                 made, unknown = labelled(self._canonical(batch), self._labels)
             self._unknown += unknown
             self._came = batch
@@ -54,6 +54,6 @@ class Encoded:
 
     def rows(self, made: pa.RecordBatch, row: int, most_bytes: int) -> tuple[bytes, int]:
         """Return rows of a batch from this one on, about so many bytes, and the row after them."""
-        with encoding(self._table, self._came):
+        with naming(self._table, self._came):
             data, end = self._encoder.encode(made, row, most_bytes)
         return data, end

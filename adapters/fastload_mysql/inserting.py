@@ -6,15 +6,19 @@ In a strict session a plain INSERT refuses what does not fit; what it warns of i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fastload.adapter import Reading
-from fastload.errors import EncodeError, TargetError
+from fastload.errors import ConstraintError, EncodeError, TargetError
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
 from fastload_mysql.encoded import Encoded
 from fastload_mysql.quoting import idents, qualified
-from fastload_mysql.row_keys import RowKeys, encoding, sending
+from fastload_mysql.row_keys import RowKeys, naming, sending
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _STATEMENT_BYTES = 1 << 20
 # A packet has one byte for its command, and must stay below the server's limit.
@@ -29,24 +33,68 @@ async def insert(
     columns: Sequence[tuple[str, str]],
 ) -> tuple[int, int]:
     """Insert every row; return how many the server took, and how many values became NULL."""
-    encoded, keys = Encoded(reading, table, columns, form="values"), RowKeys(table)
-    names = idents(table.target_columns)
-    start = f"INSERT INTO {qualified(into)} ({names}) VALUES ".encode()
-    most = int(await connection.fetchval("SELECT @@max_allowed_packet"))
-    room, rows = most - len(start) - _PACKET_BYTES, 0
+    encoded = Encoded(reading, table, columns, form="values")
+    inserting = Inserting(connection, table, encoded, into)
+    await inserting.begin()
     async for batch, made in encoded.batches():
-        row = 0
+        await inserting.write(batch, made)
+    return inserting.rows, encoded.nulled
+
+
+class Inserting:
+    """Sends batches as statements of a size that the server takes."""
+
+    def __init__(
+        self, connection: Connection, table: TablePlan, encoded: Encoded, into: QualifiedName
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._encoded = encoded
+        self._name = str(table.target.name)
+        names = idents(table.target_columns)
+        self._start = f"INSERT INTO {qualified(into)} ({names}) VALUES ".encode()
+        self._keys = RowKeys(table)
+        self._packet_bytes = 0
+        self.rows = 0
+
+    async def begin(self) -> None:
+        """Ask how much the server takes."""
+        self._packet_bytes = int(await self._connection.fetchval("SELECT @@max_allowed_packet"))
+
+    async def write(self, batch: pa.RecordBatch, made: pa.RecordBatch) -> None:
+        """Insert a batch. Where it is not said which row is refused, halves of them tell.
+
+        Args:
+            batch: As it came.
+            made: As the encoder takes it.
+        """
+        row, most_bytes = 0, _STATEMENT_BYTES
         while row < made.num_rows:
-            first = row
-            data, row = encoded.rows(made, first, min(_STATEMENT_BYTES, room))
-            with encoding(table, batch):
-                if len(data) > room:
-                    raise _too_long(len(data), most, first)
-            keys.begin()
-            keys.add(batch, first, row)
-            with sending(table, keys):
-                rows += await _run(connection, start + data, str(table.target.name))
-    return rows, encoded.nulled
+            data, end = self._rows(batch, made, row, most_bytes)
+            try:
+                await self._send(batch, row, end, data)
+            except ConstraintError as error:
+                if error.key is not None or end - row == 1:
+                    raise
+                most_bytes = len(data) // 2
+            else:
+                row, most_bytes = end, min(2 * most_bytes, _STATEMENT_BYTES)
+
+    def _rows(
+        self, batch: pa.RecordBatch, made: pa.RecordBatch, row: int, most_bytes: int
+    ) -> tuple[bytes, int]:
+        room = self._packet_bytes - len(self._start) - _PACKET_BYTES
+        data, end = self._encoded.rows(made, row, min(most_bytes, room))
+        if len(data) > room:
+            with naming(self._table, batch):
+                raise _too_long(len(data), self._packet_bytes, row)
+        return data, end
+
+    async def _send(self, batch: pa.RecordBatch, row: int, end: int, data: bytes) -> None:
+        self._keys.begin()
+        self._keys.add(batch, row, end)
+        with sending(self._table, self._keys):
+            self.rows += await _run(self._connection, self._start + data, self._name)
 
 
 async def _run(connection: Connection, sql: bytes, table: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from fastload.adapter import Reading
-from fastload.errors import TargetError
+from fastload.errors import ConstraintError, TargetError
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import refusal
@@ -20,6 +20,7 @@ from fastload_mysql.load_local import LoadResult, load_local
 from fastload_mysql.load_statement import load_statement
 from fastload_mysql.quoting import literal, qualified
 from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
+from fastload_mysql.skipped import find_skipped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,8 +32,8 @@ class Files:
     """A reading as the files of LOAD DATA statements, one after the other.
 
     Attributes:
-        ended: Whether the last file was read to its end.
-        nulled: Values written as NULL because the type cannot hold them.
+        keys: Of the rows of the file that was read last.
+        ended: Whether that was the last one, and was read to its end.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Files:
 
     @property
     def nulled(self) -> int:
+        """Values written as NULL because the type cannot hold them."""
         return self._encoded.nulled
 
     async def next(self) -> AsyncIterator[bytes]:
@@ -94,7 +96,12 @@ async def load(
     while not files.ended:
         with sending(table, files.keys):
             done = await load_local(connection, sql, token, files.next(), name)
-            await _check(connection, done, name)
+            try:
+                await _check(connection, done, name)
+            except ConstraintError as error:
+                if "Duplicate" not in error.message and " at row " not in error.message:
+                    error.key = await find_skipped(connection, into, columns, files.keys)
+                raise
         rows += done.records
     return rows
 

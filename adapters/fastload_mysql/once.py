@@ -21,9 +21,10 @@ from fastload.errors import ConnectionLost, FastloadError
 from fastload.model import Plan, QualifiedName, Receipt, TablePlan
 from fastload_mysql import state, stepping
 from fastload_mysql.connection import Connection
+from fastload_mysql.databases import make_database
 from fastload_mysql.ddl import create_table
 from fastload_mysql.driver import Sessions
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import is_there
 from fastload_mysql.state import MysqlState
 from fastload_mysql.state_tables import PREFIX, Tables
@@ -74,9 +75,7 @@ class Once:
                 await self._tables.make(connection)
                 await state.end_step(connection, self._tables, self._mark, _BEGUN)
             if self._made:
-                await connection.execute(
-                    f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}"
-                )
+                await make_database(connection, self._name.schema)
                 await connection.execute(
                     create_table(msgspec.structs.replace(self._table, name=self._name))
                 )

@@ -7,7 +7,7 @@ many rows ends where they take too much, and another goes on; that costs a load 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,32 +24,45 @@ _DUPLICATE = re.compile(r"Duplicate entry '(.*)' for key '(.*)'", re.DOTALL)
 
 
 class RowKeys:
-    """Keys of the rows of one statement, in its order."""
+    """Keys of the rows of one statement, in its order.
+
+    Attributes:
+        columns: Of the key; empty where the table has none, or not all of it is written.
+        batches: The keys.
+    """
 
     def __init__(self, table: TablePlan) -> None:
-        self._columns = key_columns(table)
-        self._kept: list[pa.RecordBatch] = []
+        self.columns = key_columns(table)
+        self.batches: list[pa.RecordBatch] = []
         self.bytes = 0
 
     def begin(self) -> None:
         """Begin the next statement."""
-        self._kept.clear()
+        self.batches.clear()
         self.bytes = 0
 
     def add(self, batch: pa.RecordBatch, row: int, end: int) -> None:
         """Keep the keys of some rows of a batch."""
-        if self._columns:
-            kept = _copied(batch.select(list(self._columns)).slice(row, end - row))
-            self._kept.append(kept)
+        if self.columns:
+            kept = _copied(batch.select(list(self.columns)).slice(row, end - row))
+            self.batches.append(kept)
             self.bytes += kept.nbytes
 
     def at(self, number: int) -> str | None:
         """Return the key of the row that has this number, from 1, in the statement."""
-        for batch in self._kept:
+        for batch in self.batches:
             if number <= batch.num_rows:
-                return key_of(batch, self._columns, number - 1)
+                return key_of(batch, self.columns, number - 1)
             number -= batch.num_rows
         return None
+
+    def told(self, values: Iterable[object]) -> str:
+        """Return a key's values as text."""
+        return ", ".join(f"{c}={v}" for c, v in zip(self.columns, values, strict=True))
+
+    def only(self) -> str | None:
+        """Return the key of the row that is the only one."""
+        return self.at(1) if sum(batch.num_rows for batch in self.batches) == 1 else None
 
 
 def key_columns(table: TablePlan) -> tuple[str, ...]:
@@ -74,7 +87,7 @@ def _copied(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def encoding(table: TablePlan, batch: pa.RecordBatch) -> Iterator[None]:
+def naming(table: TablePlan, batch: pa.RecordBatch) -> Iterator[None]:
     """Add table and key to what the encoder raises about a row of this batch."""
     try:
         yield
@@ -97,6 +110,8 @@ def sending(table: TablePlan, keys: RowKeys | None = None) -> Iterator[None]:
             error.message = _AT_ROW.sub("", error.message)
         if isinstance(error, ConstraintError):
             error.key = error.key or _duplicate(table, error.message)
+            if error.key is None and keys:
+                error.key = keys.only()
             error.hint = error.hint or (
                 "the partition was rolled back; mend the rows on the source, drop the constraint "
                 "on the target, or use mode='upsert' where the rows are there already"

@@ -36,6 +36,7 @@ from fastload_mysql.encode_texts cimport (
 )
 
 cdef int FIELD_BYTES = 24
+cdef int QUOTES_BYTES = 9
 _MESSAGES = {
     NOT_WHOLE: "{value} is finer than {codec}",
     TOO_MANY_DIGITS: "{value} has more digits before the point than {codec}",
@@ -291,7 +292,8 @@ cdef class RowsEncoder(BatchEncoder):
             raise ValueError(f"no form {form!r} of rows")
         self.is_values = form == "values"
         self.set_columns(columns, nulls_instead)
-        self.value_bytes, self.unrepresentable = FIELD_BYTES, (NOT_FINITE, NO_MOMENT)
+        self.value_bytes = FIELD_BYTES + QUOTES_BYTES * self.is_values
+        self.unrepresentable = (NOT_FINITE, NO_MOMENT)
         if not self.words:
             raise ValueError("a row without columns has no text")
         self.codecs, count = tuple(map(_parsed, self.words)), len(self.words)

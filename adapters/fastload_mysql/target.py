@@ -38,15 +38,19 @@ from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
-from fastload_mysql.writing import write_rows
+from fastload_mysql.writing import WITHOUT_FILES, write_rows
 
 
 class MysqlTarget:
     """Writes one database."""
 
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
-
     def __init__(self, sessions: Sessions, database: Database) -> None:
+        self.capabilities = TargetCapabilities(
+            guarantee="L3",
+            ddl=True,
+            merge=True,
+            notes=() if database.takes_files else (WITHOUT_FILES,),
+        )
         self._sessions = sessions
         self._server = database.server
         self._counts_alone = database.counts_alone

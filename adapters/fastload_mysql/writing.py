@@ -19,6 +19,10 @@ from fastload_mysql.merging import merge, stage
 from fastload_mysql.quoting import qualified
 from fastload_mysql.row_keys import sending
 
+WITHOUT_FILES = (
+    "rows go in by INSERT, since the target takes no LOAD DATA LOCAL: this takes about ?? times as "
+    "long; SET GLOBAL local_infile = ON, and a pool of yours needs local_infile=True"
+)
 STAGING = "fastload_staging"
 
 
