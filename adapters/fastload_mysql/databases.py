@@ -1,6 +1,6 @@
 """Databases that are made where they are missing.
 
-CREATE DATABASE IF NOT EXISTS waits, on MySQL, for whoever reads a table of a database that is there:
+CREATE DATABASE IF NOT EXISTS waits, on MySQL, for whoever reads a table of one that is there:
 a copy within one database would wait for its own source.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastload_mysql.flavours import server_of
 from fastload_mysql.narrowing import narrowed
-from fastload_mysql.state import _key
+from fastload_mysql.state_tables import stored_key
 from fastload_mysql.translation import translate
 
 from fastload.model import (
@@ -106,7 +106,7 @@ def test_indexes_of_its_own_family_are_narrowed():
 
 
 def test_names_of_runs_fit_a_key():
-    assert _key("a" * 255) == "a" * 255
+    assert stored_key("a" * 255) == "a" * 255
     long = ["é" * 200, "é" * 199 + "e", "日" * 200]
-    assert len({_key(name) for name in long}) == 3
-    assert all(len(_key(name).encode()) <= 255 for name in long)
+    assert len({stored_key(name) for name in long}) == 3
+    assert all(len(stored_key(name).encode()) <= 255 for name in long)
