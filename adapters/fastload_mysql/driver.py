@@ -139,8 +139,8 @@ class MysqlDriver:
             await wire.packet()
             connection.in_step()
         # The login's collation: what SET NAMES alone chooses is the server's affair.
-        collation = charset_by_name(raw.charset).collation
-        await raw.query(f"SET NAMES {raw.charset} COLLATE {collation}")
+        charset: Any = charset_by_name(raw.charset)
+        await raw.query(f"SET NAMES {raw.charset} COLLATE {charset.collation}")
         if raw.sql_mode is not None:
             await raw.query(f"SET sql_mode={raw.sql_mode}")
         if raw.init_command is not None:
