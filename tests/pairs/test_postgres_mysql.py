@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -168,8 +169,16 @@ async def test_types_without_a_column_stop_the_plan(source, in_mysql, type_, hin
     assert caught.value.column == "v"
     assert "public.t.v" in caught.value.hint
     assert in_mysql.execute("SHOW TABLES") == []
-    await fastload.copy(source.url, in_mysql.url, types={"public.t.v": "text"})
-    assert rows(in_mysql) == [(1, 1)]
+
+
+async def test_the_hints_of_types_without_a_column_help(source, in_mysql):
+    names = [f"v{i}" for i in range(len(UNSUPPORTED))]
+    made = ", ".join(f"{n} {t}" for n, (t, _) in zip(names, UNSUPPORTED, strict=True))
+    source.psql(f"CREATE TABLE t (id int PRIMARY KEY, {made}); INSERT INTO t VALUES (1, 12345)")
+    types = {f"public.t.{n}": "text" for n in names} | {"public.t.v0": "numeric(38,10)"}
+    await fastload.copy(source.url, in_mysql.url, types=types)
+    nulls = [None] * (len(names) - 1)
+    assert in_mysql.execute("SELECT * FROM t") == [(1, Decimal("12345.0000000000"), *nulls)]
 
 
 # The source's column and a value, the target's column, the error, and what is said of it.
