@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from operator import itemgetter
+from typing import TypeAlias
 
 import msgspec
 
@@ -30,8 +31,13 @@ _FINE = 4
 _ROUNDS = 30
 _GUESSES_AT_MOST = 256
 _SELECTS_PER_STATEMENT = 64
-# Where no guess tells a cell's keys apart, the server counts up to so many to its middle.
+# Where guesses tell a cell's keys badly apart, the server counts rows, up to so many.
 _COUNTED_ROWS = 1_000_000
+_COUNTED_TO = (2, 4, 8)
+_BADLY = 0.75
+
+# Number of a cell, the column that tells its keys apart, and what selects one key.
+_Lookup: TypeAlias = tuple[int, int, str]
 
 
 class Cell(msgspec.Struct):
@@ -41,6 +47,7 @@ class Cell(msgspec.Struct):
         lower: What bounds it below, with no more columns than it takes; None for the first.
         first: Its first key, whole.
         last: Its last key; None until it is asked for.
+        stubborn: Guesses did not help.
         whole: It cannot be cut.
     """
 
@@ -48,6 +55,7 @@ class Cell(msgspec.Struct):
     first: Boundary
     last: Boundary | None = None
     rows: int = 0
+    stubborn: bool = False
     whole: bool = False
 
 
@@ -64,10 +72,10 @@ class Histogram:
 
     async def boundaries(self, want: int) -> list[Boundary]:
         """Return up to ``want - 1`` ascending keys, no more columns of each than it takes."""
-        ends = await self._keys([(0, self._some("")), (1, self._some(" DESC"))])
+        ends = await self._keys([(0, 0, self._some("")), (1, 0, self._some(" DESC"))])
         if len(ends) < 2:
             return []
-        self._cells = [Cell(lower=None, first=ends[0][1], last=ends[1][1], rows=self._table.rows)]
+        self._cells = [Cell(lower=None, first=ends[0][2], last=ends[1][2], rows=self._table.rows)]
         most = self._table.rows / (want * _FINE)
         for number in range(_ROUNDS):
             heavy = [
@@ -98,39 +106,41 @@ class Histogram:
     async def _cut(self, heavy: Sequence[int], guesses: int, most: float) -> None:
         """Cut each of these cells at what is found at guesses between its ends."""
         await self._find_last(heavy)
-        asked: list[tuple[int, str]] = []
+        asked: list[_Lookup] = []
         for i in heavy:
             wanted = guesses or 2 * int(self._cells[i].rows / max(1, most)) + 2
-            asked += [(i, tail) for tail in self._at_guesses(i, min(wanted, _GUESSES_AT_MOST))]
+            asked += self._at_guesses(i, min(wanted, _GUESSES_AT_MOST))
+            if self._cells[i].stubborn:
+                asked += self._at_offsets(i)
         found: defaultdict[int, list[Cell]] = defaultdict(list)
-        for i, key in await self._keys(asked):
+        for i, place, key in await self._keys(asked):
             known = found[i]
             if key not in (self._cells[i].first, known[-1].first if known else None):
-                known.append(Cell(lower=key[: self._place(i) + 1], first=key))
-        for i in heavy:
-            if not found[i]:
-                found[i] = await self._middle(i)
+                known.append(Cell(lower=key[: place + 1], first=key))
         await self._replace(heavy, found)
 
     async def _replace(self, heavy: Sequence[int], found: dict[int, list[Cell]]) -> None:
         """Put the new cells where the old ones were, and have their rows estimated."""
         made: list[Cell] = []
-        changed: list[int] = []
+        changed: dict[int, int] = {}
         for i, cell in enumerate(self._cells):
             made.append(cell)
             if i in heavy and not found[i]:
-                cell.whole = True
+                cell.whole = cell.stubborn or cell.rows > _COUNTED_ROWS
+                cell.stubborn = True
             elif i in heavy:
                 found[i][-1].last, cell.last = cell.last, None
-                changed += range(len(made) - 1, len(made) + len(found[i]))
+                numbers = range(len(made) - 1, len(made) + len(found[i]))
+                changed |= dict.fromkeys(numbers, cell.rows)
                 made += found[i]
         self._cells = made
-        for i, rows in zip(changed, await self._estimates(changed), strict=True):
+        for i, rows in zip(changed, await self._estimates(list(changed)), strict=True):
             made[i].rows = rows
+            made[i].stubborn = _BADLY * changed[i] < rows <= _COUNTED_ROWS
 
     async def _find_last(self, heavy: Sequence[int]) -> None:
         unknown = [i for i in heavy if self._cells[i].last is None]
-        for i, key in await self._keys([(i, self._some(" DESC", i)) for i in unknown]):
+        for i, _, key in await self._keys([(i, 0, self._some(" DESC", i)) for i in unknown]):
             self._cells[i].last = key
 
     def _place(self, i: int) -> int:
@@ -139,7 +149,7 @@ class Histogram:
         pairs = zip(cell.first, cell.last or cell.first, strict=True)
         return next((place for place, (a, b) in enumerate(pairs) if a != b), 0)
 
-    def _at_guesses(self, i: int, count: int) -> list[str]:
+    def _at_guesses(self, i: int, count: int) -> list[_Lookup]:
         """Return the lookups of the first key at or after each guess in a cell."""
         cell, place = self._cells[i], self._place(i)
         first, last = cell.first, cell.last or cell.first
@@ -153,27 +163,27 @@ class Histogram:
             for c, s, v in zip(self._columns[:place], self._spaces, first, strict=False)
         ]
         name = ident(self._columns[place])
-        return [self._some("", i, *equal, f"{name} >= {value}") for value in values]
+        return [(i, place, self._some("", i, *equal, f"{name} >= {v}")) for v in values]
 
-    async def _middle(self, i: int) -> list[Cell]:
-        """Cut a cell at its middle row, counted by the server; empty where that takes too long."""
-        cell = self._cells[i]
-        if cell.rows > _COUNTED_ROWS or cell.first == cell.last:
-            return []
-        found = await self._keys([(i, f"{self._some('', i)} OFFSET {max(1, cell.rows // 2)}")])
-        return [Cell(lower=key, first=key) for _, key in found]
+    def _at_offsets(self, i: int) -> list[_Lookup]:
+        """Return the lookups of rows that the server counts to, of fewer perhaps than estimated."""
+        offsets = {max(1, self._cells[i].rows // n) for n in _COUNTED_TO}
+        place = len(self._columns) - 1
+        return [(i, place, f"{self._some('', i)} OFFSET {n}") for n in sorted(offsets)]
 
-    async def _keys(self, asked: Sequence[tuple[int, str]]) -> list[tuple[int, Boundary]]:
-        """Look keys up, and return them with their number, in its order and then the server's."""
+    async def _keys(self, asked: Sequence[_Lookup]) -> list[tuple[int, int, Boundary]]:
+        """Look keys up, and return them with their numbers, in the server's order for each cell."""
         places = [f"k{n}" for n in range(len(self._columns))]
         told = ", ".join(s.tell.format(k) for s, k in zip(self._spaces, places, strict=True))
-        found: list[tuple[int, Boundary]] = []
+        found: list[tuple[int, int, Boundary]] = []
         for part in _together(asked):
-            union = " UNION ALL ".join(f"(SELECT {i} AS i, {tail})" for i, tail in part)
-            rows = await self._connection.fetch(
-                f"SELECT i, {told} FROM ({union}) AS found ORDER BY i, {', '.join(places)}"
+            union = " UNION ALL ".join(
+                f"(SELECT {i} AS i, {p} AS p, {tail})" for i, p, tail in part
             )
-            found += [(int(row[0]), tuple(str(v) for v in row[1:])) for row in rows]
+            rows = await self._connection.fetch(
+                f"SELECT i, p, {told} FROM ({union}) AS found ORDER BY i, {', '.join(places)}, p"
+            )
+            found += [(int(row[0]), int(row[1]), tuple(str(v) for v in row[2:])) for row in rows]
         return found
 
     def _some(self, order: str, i: int | None = None, *conditions: str) -> str:
@@ -203,9 +213,9 @@ class Histogram:
         return found
 
 
-def _together(asked: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    """Divide lookups into statements: those of one number stay together, as they are sorted."""
-    part: list[tuple[int, str]] = []
+def _together(asked: Sequence[_Lookup]) -> Iterator[list[_Lookup]]:
+    """Divide lookups into statements: those of one cell stay together, as they are sorted."""
+    part: list[_Lookup] = []
     for _, lookups in groupby(asked, key=itemgetter(0)):
         part += lookups
         if len(part) >= _SELECTS_PER_STATEMENT:

@@ -55,7 +55,7 @@ def _text(column: Column) -> KeySpace | None:
     charset, collation = column.extra.get("charset"), column.collation
     if charset is None or collation is None:
         return None
-    guesses = key_texts.guesses(charset, folded=not collation.endswith(("_bin", "_cs")))
+    guesses = key_texts.guesses(charset, folded=not collation.endswith("_bin"))
     return KeySpace(
         "HEX({})",
         lambda text: f"_{charset} X'{text}' COLLATE {collation}",

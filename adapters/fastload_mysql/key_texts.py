@@ -6,6 +6,7 @@ aside, and some characters after it are read as the digits of a number.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from itertools import takewhile
 
@@ -66,18 +67,22 @@ def guesses(charset: str, *, folded: bool) -> Callable[[str, str, int], list[str
 
     Args:
         charset: The server's name of it.
-        folded: Whether upper and lower case are one letter: guesses are then made among small ones.
+        folded: Whether accents and case count last or not at all: guesses are made without them.
     """
     codec = _CODECS.get(charset, "latin-1")
 
     def between(low: str, high: str, count: int) -> list[str]:
         ends = [bytes.fromhex(text).decode(codec, "replace") for text in (low, high)]
         if folded:
-            ends = [end.lower() for end in ends]
+            ends = [_folded(end) for end in ends]
         found = _texts(ends[0], ends[1], count)
         return [text.encode().hex() for text in found if text]
 
     return between
+
+
+def _folded(text: str) -> str:
+    return "".join(unicodedata.normalize("NFD", c)[0] for c in text.lower())
 
 
 def _alike(one: bytes | str, other: bytes | str) -> int:
