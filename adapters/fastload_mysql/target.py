@@ -86,6 +86,7 @@ class MysqlTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",  # columns have theirs here
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the statements around the rows; see the seam."""
