@@ -101,7 +101,7 @@ def loading(connection: Connection, settings: Settings) -> Iterator[Finding]:
     """Yield what makes loading slow, or stops it."""
     if settings["local_infile"] != "ON":
         hint = "SET GLOBAL local_infile = ON"
-        yield bad("local_infile", "off: the server takes no LOAD DATA LOCAL", hint)
+        yield warn("local_infile", "off: INSERTs cost 1.3 to 2.3 times as much", hint)
     yield packet(settings)
     pool = int(settings["innodb_buffer_pool_size"])
     if pool < _SMALL_POOL_BYTES:
