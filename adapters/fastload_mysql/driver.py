@@ -27,7 +27,7 @@ _PATIENCE_S = 3600
 _IDLE_S = 2_147_483  # the most that every server takes
 
 # Every session: times are UTC, nothing is cut to fewer rows or bytes than it has, nothing of ours
-# is timed out but waiting for locks, and warnings can be read.
+# is timed out but waiting for locks.
 _SETTINGS = {
     "time_zone": "'+00:00'",
     "autocommit": "1",
@@ -43,7 +43,6 @@ _SETTINGS = {
     "sql_big_selects": "1",
     "sql_safe_updates": "0",
     "sql_auto_is_null": "0",
-    "max_error_count": "64",
 }
 # Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
 # refuses what does not fit, but takes the dates that only this family has, and zero as a key.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from fastload.adapter import Reading
 from fastload.errors import ConstraintError, TargetError
@@ -22,6 +23,7 @@ from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
 from fastload_mysql.skipped import find_skipped
 
 _ENCODED_BYTES = 1 << 20
+_WARNINGS = 64
 
 
 class Files:
@@ -77,6 +79,7 @@ async def load(
         literal(token), qualified(into), columns, {c: s for c, s in sets.items() if s}
     )
     name, rows = str(table.target.name), 0
+    await _show_warnings(connection)
     while not files.ended:
         with sending(table, files.keys):
             done = await load_local(connection, sql, token, files.next(), name)
@@ -88,6 +91,13 @@ async def load(
                 raise
         rows += done.records
     return rows
+
+
+async def _show_warnings(connection: Connection) -> None:
+    """Have the server keep warnings where it keeps none, if this user may."""
+    if await connection.fetchval("SELECT @@max_error_count") == 0:
+        with suppress(TargetError):
+            await connection.execute(f"SET max_error_count = {_WARNINGS}")
 
 
 async def _check(connection: Connection, done: LoadResult, table: str) -> None:
@@ -103,5 +113,5 @@ async def _check(connection: Connection, done: LoadResult, table: str) -> None:
         f"{done.warnings} warnings that it does not show",
         side="target",
         table=table,
-        hint="the partition was rolled back; see the server's log",
+        hint="the partition was rolled back; SET GLOBAL max_error_count = 64 shows what it was",
     )

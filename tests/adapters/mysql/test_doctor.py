@@ -179,7 +179,7 @@ async def test_settings_in_the_way(server):
     assert source["connections"].level == "warn"
     assert "binlog_row_metadata = MINIMAL" in source["binary log"].text
     assert source["names"].level == source["packets"].level == "warn"
-    assert target["local_infile"].level == "bad"
+    assert target["local_infile"].level == "warn"
     assert target["characters"].level == "warn"
     assert target["durability"].level == "ok"
     assert restricted["durability"].level == "warn"
