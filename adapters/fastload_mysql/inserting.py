@@ -1,6 +1,10 @@
 """Rows by INSERT, for servers that take no LOAD DATA LOCAL.
 
 In a strict session a plain INSERT refuses what does not fit; what it warns of is not kept either.
+
+Measured in CPU seconds of server and client, for 100 000 rows, against LOAD DATA LOCAL: five narrow
+columns 1.3 times on MariaDB 10.11 and 1.6 on MySQL 9.7, lineitem's sixteen 1.7 and 2.3 times.
+Statements of 256 KiB were as good as those of 1 MiB, or better.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from fastload_mysql.row_keys import RowKeys, naming, sending
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_STATEMENT_BYTES = 1 << 20
+_STATEMENT_BYTES = 256 << 10
 # A packet has one byte for its command, and must stay below the server's limit.
 _PACKET_BYTES = 2
 

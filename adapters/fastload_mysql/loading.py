@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastload.adapter import Reading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ENCODED_BYTES = 1 << 20
+_WARNINGS = 64
 
 
 class Files:
@@ -93,6 +95,7 @@ async def load(
         literal(token), qualified(into), columns, {c: s for c, s in sets.items() if s}
     )
     name, rows = str(table.target.name), 0
+    await _show_warnings(connection)
     while not files.ended:
         with sending(table, files.keys):
             done = await load_local(connection, sql, token, files.next(), name)
@@ -104,6 +107,13 @@ async def load(
                 raise
         rows += done.records
     return rows
+
+
+async def _show_warnings(connection: Connection) -> None:
+    """Have the server keep warnings where it keeps none, if this user may."""
+    if await connection.fetchval("SELECT @@max_error_count") == 0:
+        with suppress(TargetError):
+            await connection.execute(f"SET max_error_count = {_WARNINGS}")
 
 
 async def _check(connection: Connection, done: LoadResult, table: str) -> None:
@@ -119,5 +129,5 @@ async def _check(connection: Connection, done: LoadResult, table: str) -> None:
         f"{done.warnings} warnings that it does not show",
         side="target",
         table=table,
-        hint="set max_error_count above 0 on the target to see them",
+        hint="the partition was rolled back; SET GLOBAL max_error_count = 64 shows what it was",
     )

