@@ -97,7 +97,5 @@ async def test_a_pool_has_its_own_settings_again(mysql56, made, target):
         assert (await fastload.copy(pool, target.url)).rows == ROWS
         assert (await fastload.copy(pool, target.url, mode="replace")).rows == ROWS
         async with pool.acquire() as connection, connection.cursor() as cursor:
-            await cursor.execute(
-                "SELECT @@net_read_timeout, @@group_concat_max_len, @@tx_isolation"
-            )
+            await cursor.execute("SELECT @@net_read_timeout, @@group_concat_max_len")
             assert await cursor.fetchone() == (30, 1024)
