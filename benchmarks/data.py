@@ -127,7 +127,10 @@ def _narrow(rows: int) -> Iterator[bytes]:
 
 @functools.cache
 def scratch() -> Path:
-    """Return a folder for what contenders and servers read and write, gone with this process."""
+    """Return a folder for what contenders and servers read and write, in memory where it can be.
+
+    It is gone when this process ends, unless that is killed.
+    """
     memory = Path("/dev/shm")
     made = tempfile.mkdtemp(prefix="fastload-bench-", dir=memory if memory.is_dir() else None)
     Path(made).chmod(0o755)  # servers run as a user of their own
