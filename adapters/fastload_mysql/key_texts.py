@@ -37,8 +37,9 @@ _PYTHONS = {
     "euckr": "euc_kr",
     "sjis": "shift_jis",
 }
-_SAME = ["cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932", "big5", "gbk", "gb2312", "gb18030"]
-_CODECS = {**_UNICODE, **_PYTHONS, **{name: name for name in _SAME}}
+_SAME = ("cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932")
+_ASIAN = ("big5", "gbk", "gb2312", "gb18030")
+_CODECS = {**_UNICODE, **_PYTHONS, **{name: name for name in (*_SAME, *_ASIAN)}}
 
 
 def evenly(low: int, high: int, count: int) -> list[int]:

@@ -13,6 +13,7 @@ from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, S
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
+from fastload_mysql.packets import framed
 from fastload_mysql.predicate import predicate
 from fastload_mysql.protocol import statement
 from fastload_mysql.quoting import ident, qualified
@@ -156,6 +157,6 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     codecs = [(c, _codec(want, want.table.column(c))) for c in want.columns]
     others = [c for c in want.columns if c not in key.columns]
     decoder = RowsDecoder(codecs, nulls_instead=others)
-    decoder.feed(row)
+    decoder.feed(framed(row))
     batch = pa.record_batch(decoder.take())
     return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)
