@@ -17,7 +17,7 @@ class Access(NamedTuple):
     """Columns that a table is cut by, and the index that has them first, if there is one."""
 
     columns: tuple[str, ...]
-    index: str | None
+    index_name: str | None
 
 
 def clustered(table: Table) -> Access | None:

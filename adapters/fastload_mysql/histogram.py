@@ -26,8 +26,10 @@ from fastload_mysql.key_space import known_space
 from fastload_mysql.predicate import not_null, within
 from fastload_mysql.quoting import ident, qualified
 
-# Cells for each partition: what is estimated of a small range is nearly exact.
+# Cells for each partition: guesses at first, and how large one may stay. What is estimated of a
+# small range is nearly exact.
 _FINE = 4
+_LARGEST = 0.5
 _ROUNDS = 30
 _GUESSES_AT_MOST = 256
 _SELECTS_PER_STATEMENT = 64
@@ -76,7 +78,7 @@ class Histogram:
         if len(ends) < 2:
             return []
         self._cells = [Cell(lower=None, first=ends[0][2], last=ends[1][2], rows=self._table.rows)]
-        most = self._table.rows / (want * _FINE)
+        most = self._table.rows / want * _LARGEST
         for number in range(_ROUNDS):
             heavy = [
                 i
@@ -86,7 +88,7 @@ class Histogram:
             if not heavy:
                 break
             await self._cut(heavy, want * _FINE if number == 0 else 0, most)
-            most = sum(c.rows for c in self._cells) / (want * _FINE)
+            most = sum(c.rows for c in self._cells) / want * _LARGEST
         return self._picked(want)
 
     def _picked(self, want: int) -> list[Boundary]:

@@ -38,8 +38,8 @@ _PYTHONS = {
     "sjis": "shift_jis",
 }
 _SAME = ("cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932")
-_SAME += ("big5", "gbk", "gb2312", "gb18030")
-_CODECS = {**_UNICODE, **_PYTHONS, **{name: name for name in _SAME}}
+_ASIAN = ("big5", "gbk", "gb2312", "gb18030")
+_CODECS = {**_UNICODE, **_PYTHONS, **{name: name for name in (*_SAME, *_ASIAN)}}
 
 
 def evenly(low: int, high: int, count: int) -> list[int]:

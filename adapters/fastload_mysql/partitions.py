@@ -26,7 +26,7 @@ async def plan_partitions(
             return partition.whole(table.name, table.rows, table.bytes)
     else:
         access = by_column(table, _chosen(table, spec.by).name)
-    if access.index is not None:
+    if access.index_name is not None:
         boundaries = await Histogram(connection, table, access).boundaries(spec.want)
     else:
         boundaries = await _sorted_by_server(connection, table, access, spec)

@@ -37,10 +37,10 @@ async def position_under_lock(reader: Connection) -> Position | None:
 
 async def snapshot_place(reader: Connection) -> Place | None:
     """Return the exact place of a reader's own snapshot; only MariaDB knows it."""
-    told = dict(await reader.fetch(_SNAPSHOT))
+    told = {row[0]: str(row[1]) for row in await reader.fetch(_SNAPSHOT)}
     if not told.get("Binlog_snapshot_file"):
         return None
-    return Place(str(told["Binlog_snapshot_file"]), str(told["Binlog_snapshot_position"]))
+    return Place(told["Binlog_snapshot_file"], told["Binlog_snapshot_position"])
 
 
 async def position_at(reader: Connection, place: Place | None) -> Position | None:

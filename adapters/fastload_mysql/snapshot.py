@@ -12,8 +12,9 @@ stop DDL until the readers end, which no snapshot of rows would notice.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 
@@ -134,7 +135,7 @@ class MysqlSnapshot:
         for reader in self._idle:
             reader.cut = self.cut
 
-    async def _each(self, action: Callable[[Reader], Awaitable[None]]) -> None:
+    async def _each(self, action: Callable[[Reader], Coroutine[Any, Any, None]]) -> None:
         async with task_group() as group:
             for reader in self._idle:
                 group.start_soon(action, reader)
