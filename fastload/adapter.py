@@ -96,12 +96,15 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         ddl: Whether it makes tables.
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
+        clusters: Whether it stores rows by their primary key, so that it takes them faster in
+            that order.
     """
 
     guarantee: str = "L3"
     ddl: bool = True
     merge: bool = True
     wires: frozenset[str] = frozenset()
+    clusters: bool = False
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +134,8 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
             the column's Arrow form cannot hold; ``""`` is the policy for all others.
         batch_bytes: Size to cut record batches at.
         buffer_bytes: Bound of what the reading may hold ready for its consumer.
+        order_by: Columns in whose order rows are better delivered, for the target's sake. No
+            promise: comparisons of the source need not be the target's.
     """
 
     table: Table
@@ -141,6 +146,7 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
     on_unrepresentable: dict[str, str] = {}
     batch_bytes: int = 4 << 20
     buffer_bytes: int = 8 << 20
+    order_by: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:

@@ -43,7 +43,7 @@ from fastload_mysql.writing import write_rows
 class MysqlTarget:
     """Writes one database."""
 
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, clusters=True)
 
     def __init__(self, sessions: Sessions, database: Database) -> None:
         self._sessions = sessions
