@@ -97,6 +97,8 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
         notes: What a plan says of how this target writes, such as what makes it slow here.
+        clusters: Whether it stores rows by their primary key, so that it takes them faster in
+            that order.
     """
 
     guarantee: str = "L3"
@@ -104,6 +106,7 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     merge: bool = True
     wires: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    clusters: bool = False
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +136,8 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
             the column's Arrow form cannot hold; ``""`` is the policy for all others.
         batch_bytes: Size to cut record batches at.
         buffer_bytes: Bound of what the reading may hold ready for its consumer.
+        order_by: Columns in whose order rows are better delivered, for the target's sake. No
+            promise: comparisons of the source need not be the target's.
     """
 
     table: Table
@@ -143,6 +148,7 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
     on_unrepresentable: dict[str, str] = {}
     batch_bytes: int = 4 << 20
     buffer_bytes: int = 8 << 20
+    order_by: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:

@@ -136,13 +136,18 @@ async def _partition(
     by = job.options.partitioning(table.source.name)
     # Physical partitions mean nothing after a crash: the table would have to start over, which
     # takes emptying it.
-    if by == "auto" and not table.restartable:
+    if by == "auto" and (not table.restartable or _clustered(job, table)):
         by = "keys"
     spec = PartitionSpec(want=want, by=by, where=table.where)
     parts = await job.source.partitions(table.source, at, spec)
     if not table.restartable and any(isinstance(p.extent, PhysicalRange) for p in parts):
         parts = [msgspec.structs.replace(parts[0], extent=Whole())]
     return msgspec.structs.replace(table, partitions=tuple(parts))
+
+
+def _clustered(job: Job, table: TablePlan) -> bool:
+    """Say whether the target stores the table by a key: pages of the source are no order there."""
+    return job.target.capabilities.clusters and table.target.primary_key is not None
 
 
 def _refers_to_itself(table: TablePlan) -> bool:
@@ -207,6 +212,7 @@ async def _copy(
         run=plan.run,
         epoch=epoch,
         lane_bytes=job.options.memory_bytes // job.options.parallel,
+        clusters=job.target.capabilities.clusters,
         policies={t.source.name: job.options.policies(t.source.name) for t in plan.tables},
         meter=job.meter,
     )

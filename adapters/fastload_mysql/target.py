@@ -49,6 +49,7 @@ class MysqlTarget:
             guarantee="L3",
             ddl=True,
             merge=True,
+            clusters=True,
             notes=() if database.takes_files else (WITHOUT_FILES,),
         )
         self._sessions = sessions

@@ -15,7 +15,13 @@ from fastload.model import Column, Cut, Partition, Seal, Whole
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translate
-from fastload_postgres.partitions import OWN_NAMES, USERS_NAMES, predicate, reads_by_index
+from fastload_postgres.partitions import (
+    OWN_NAMES,
+    USERS_NAMES,
+    in_key_order,
+    predicate,
+    reads_by_index,
+)
 from fastload_postgres.quoting import ident, qualified
 from fastload_postgres.snapshot import PostgresSnapshot
 
@@ -152,7 +158,9 @@ def _needs_query(want: ReadSpec) -> bool:
     casts = not want.wire and any(_cast(want, want.table.column(c)) for c in want.columns)
     columns = [want.table.column(c) for c in want.columns]
     selected = any(c.extra.get("retyped") or c.generated is not None for c in columns)
-    return bool(want.where or casts or selected or want.table.extra.get("relkind") != "r")
+    return bool(
+        _order(want) or want.where or casts or selected or want.table.extra.get("relkind") != "r"
+    )
 
 
 def query(part: Partition, want: ReadSpec) -> str:
@@ -161,9 +169,18 @@ def query(part: Partition, want: ReadSpec) -> str:
     conditions = [predicate(want.table, part.extent), f"({want.where})" if want.where else ""]
     where = " AND ".join(c for c in conditions if c)
     only = "ONLY " if want.table.extra.get("relkind") == "r" else ""
-    return f"SELECT {columns} FROM {only}{qualified(want.table.name)}" + (
-        f" WHERE {where}" if where else ""
+    return (
+        f"SELECT {columns} FROM {only}{qualified(want.table.name)}"
+        + (f" WHERE {where}" if where else "")
+        + _order(want)
     )
+
+
+def _order(want: ReadSpec) -> str:
+    """Return the clause that sorts, unless the rows lie in that order already."""
+    if not want.order_by or in_key_order(want.table):
+        return ""
+    return f" ORDER BY {', '.join(map(ident, want.order_by))}"
 
 
 def _expression(want: ReadSpec, column: Column) -> str:
