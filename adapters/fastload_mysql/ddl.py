@@ -24,7 +24,7 @@ from fastload_mysql.clauses import check, collation_of, column, key_or_index, wi
 from fastload_mysql.ddl_after import after_steps
 from fastload_mysql.naming import lowered
 from fastload_mysql.numbering import create
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import ident, literal, qualified
 
 
 def render(
@@ -107,13 +107,24 @@ def _making_names(catalog: Catalog, existing: Inspection, new: list[Table]) -> l
         s for s in catalog.sequences if s.owner is None and s.name not in existing.sequences
     ]
     schemas = {t.name.schema for t in new} | {s.name.schema for s in sequences}
-    steps = [_making_schema(s) for s in sorted(schemas)]
+    steps = [making_schema(s) for s in sorted(schemas)]
     return steps + [_making_sequence(s) for s in sequences]
 
 
-def _making_schema(schema: str) -> Step:
-    statement = f"CREATE DATABASE IF NOT EXISTS {ident(schema)}"
-    return Step(id=f"schema:{schema}", title=f"database {schema}", statements=(statement,))
+def making_schema(schema: str) -> Step:
+    """Return what makes a database, but not where it is.
+
+    MySQL would wait there for every transaction that has touched one of its tables.
+    """
+    return Step(
+        id=f"schema:{schema}",
+        title=f"database {schema}",
+        statements=(f"CREATE DATABASE IF NOT EXISTS {ident(schema)}",),
+        done=(
+            "SELECT count(*) FROM information_schema.SCHEMATA "
+            f"WHERE SCHEMA_NAME = {literal(schema)}",
+        ),
+    )
 
 
 def _making_sequence(sequence: Sequence) -> Step:

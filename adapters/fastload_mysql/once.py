@@ -21,9 +21,9 @@ from fastload.errors import ConnectionLost, FastloadError
 from fastload.model import Plan, QualifiedName, Receipt, TablePlan
 from fastload_mysql import state, stepping
 from fastload_mysql.connection import Connection
-from fastload_mysql.ddl import create_table
+from fastload_mysql.ddl import create_table, making_schema
 from fastload_mysql.driver import Sessions
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import is_there
 from fastload_mysql.state import MysqlState
 from fastload_mysql.state_tables import PREFIX, Tables
@@ -71,12 +71,10 @@ class Once:
         """Make what the rows need, and a mark for whose sake the state stays."""
         async with self._sessions.lend() as connection:
             async with self._tables.alone(connection):
-                await self._tables.make(connection)
+                await stepping.make_state(connection, self._tables)
                 await state.end_step(connection, self._tables, self._mark, _BEGUN)
             if self._made:
-                await connection.execute(
-                    f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}"
-                )
+                await stepping.run_statements(connection, making_schema(self._name.schema))
                 await connection.execute(
                     create_table(msgspec.structs.replace(self._table, name=self._name))
                 )
