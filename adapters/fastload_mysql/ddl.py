@@ -121,8 +121,10 @@ def making_schema(schema: str) -> Step:
         title=f"database {schema}",
         statements=(f"CREATE DATABASE IF NOT EXISTS {ident(schema)}",),
         done=(
-            "SELECT count(*) FROM information_schema.SCHEMATA "
-            f"WHERE SCHEMA_NAME = {literal(schema)}",
+            (
+                "SELECT count(*) FROM information_schema.SCHEMATA "
+                f"WHERE SCHEMA_NAME = {literal(schema)}"
+            ),
         ),
     )
 
