@@ -72,7 +72,7 @@ class Once:
         """Make what the rows need, and a mark for whose sake the state stays."""
         async with self._sessions.lend() as connection:
             async with self._tables.alone(connection):
-                await self._tables.make(connection)
+                await stepping.make_state(connection, self._tables)
                 await state.end_step(connection, self._tables, self._mark, _BEGUN)
             if self._made:
                 await make_database(connection, self._name.schema)

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from fastload.errors import StateError
 from fastload.model import QualifiedName
 from fastload_mysql.connection import Connection
-from fastload_mysql.databases import make_database
 from fastload_mysql.named_lock import Held, holding
 from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import is_there
@@ -67,9 +66,6 @@ class Tables:
 
     async def make(self, connection: Connection) -> None:
         """Make them; the statements commit by themselves, and repeating them is harmless."""
-        if await self.there(connection):
-            return
-        await make_database(connection, self.schema)
         # Last the one that says that all are there, first the one that says that one is.
         for kind in reversed(_TABLES):
             await connection.execute(

@@ -13,6 +13,7 @@ from fastload.errors import ConstraintError, StateError
 from fastload.model import Plan, Step
 from fastload_mysql import state
 from fastload_mysql.connection import Connection
+from fastload_mysql.databases import make_database
 from fastload_mysql.named_lock import Held, holding
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
@@ -21,7 +22,7 @@ from fastload_mysql.transaction import transaction
 async def prepare(connection: Connection, tables: Tables, plan: Plan) -> int:
     """Run the before-data steps, then store the plan durably; see ``Target.prepare``."""
     async with tables.alone(connection):
-        await tables.make(connection)
+        await make_state(connection, tables)
         # First: their writers must not fill what is cleared here.
         for void in await state.check_free(connection, tables, plan):
             async with transaction(connection):
@@ -32,6 +33,13 @@ async def prepare(connection: Connection, tables: Tables, plan: Plan) -> int:
             epoch = await state.store_plan(connection, tables, plan)
         await tables.make_durable(connection)
     return epoch
+
+
+async def make_state(connection: Connection, tables: Tables) -> None:
+    """Make the state's tables, and their database; alone."""
+    if not await tables.there(connection):
+        await make_database(connection, tables.schema)
+        await tables.make(connection)
 
 
 async def run_step(

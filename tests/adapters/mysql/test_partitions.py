@@ -242,9 +242,9 @@ async def test_few_values_of_a_named_column_make_few_partitions(numbers):
 
 async def test_servers_without_window_functions_cut_too(numbers, monkeypatch):
     """MySQL 5.7 and MariaDB 10.1 have none."""
-    from fastload_mysql import partitions as module
+    from fastload_mysql.flavours import Server
 
-    monkeypatch.setattr(module, "_WINDOWS_SINCE", {"mysql": (99,), "mariadb": (99,)})
+    monkeypatch.setattr(Server, "has_windows", False)
     fill(numbers, "a INT PRIMARY KEY, c VARCHAR(20)", "i, IF(i % 10, CONCAT('n', i), NULL)")
     parts, queries, counts = await partitions(numbers, want=8, by="c")
     check(numbers, parts, queries, counts)
