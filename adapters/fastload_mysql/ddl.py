@@ -108,7 +108,7 @@ def _making_names(catalog: Catalog, existing: Inspection, new: list[Table]) -> l
         s for s in catalog.sequences if s.owner is None and s.name not in existing.sequences
     ]
     schemas = {t.name.schema for t in new} | {s.name.schema for s in sequences}
-    steps = [making_schema(s) for s in sorted(schemas)]
+    steps = [_making_schema(s) for s in sorted(schemas)]
     return steps + [_making_sequence(s) for s in sequences]
 
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastload.errors import StateError
+from fastload.errors import StateError, TargetError
 from fastload.model import QualifiedName
 from fastload_mysql.connection import Connection
 from fastload_mysql.named_lock import Held, holding
@@ -68,9 +68,12 @@ class Tables:
         """Make them; the statements commit by themselves, and repeating them is harmless."""
         # Last the one that says that all are there, first the one that says that one is.
         for kind in reversed(_TABLES):
-            await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]}) ENGINE = InnoDB"
-            )
+            statement = f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]})"
+            try:
+                await connection.execute(f"{statement} ENGINE = InnoDB")
+            except TargetError as error:
+                error.table = f"{self.schema}.{PREFIX}{kind}"
+                raise
 
     async def drop_if_unused(self, connection: Connection) -> None:
         """Drop them where no run is left, nor the mark of a write that goes on without one.
