@@ -8,12 +8,13 @@ KERNEL_MODULES += fastload_postgres.copy_decode fastload_postgres.copy_encode
 KERNEL_MODULES += fastload_postgres.copy_hash
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
 
-.PHONY: help dev demo test check bench clean
+.PHONY: help dev demo test test-versions check bench clean
 help:
 	@echo "make demo   copy TPC-H between two private PostgreSQL servers and compare both sides"
 	@echo "make test   run the tests on real, private servers"
+	@echo "make test-versions   the same for older and newer releases of MySQL and MariaDB"
 	@echo "make check  ruff, mypy, stubtest, cython-lint"
-	@echo "make bench  measure against psql, pgcopydb, DuckDB, ADBC and connectorx"
+	@echo "make bench  measure against psql, pgcopydb, pgloader, mydumper, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
 
 # Stamps are kept, though each is only a step towards the next.
@@ -43,6 +44,12 @@ test: $(VENV)/.kernels-test
 	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m pytest -q
 
+# Takes npm and Maven, which have the servers.
+test-versions: $(VENV)/.kernels-test
+	$(BIN)/python -m fastload.testing.mysql_packages
+	$(BIN)/python -m fastload.testing.mysql_releases
+	FASTLOAD_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -q -m versions
+
 check: $(VENV)/.kernels-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +60,7 @@ check: $(VENV)/.kernels-check
 
 bench: $(VENV)/.kernels-bench
 	mkdir -p benchmarks/results
+	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m pytest -q --benchmark-only --benchmark-json benchmarks/results/kernels.json \
 	  benchmarks/kernels.py
 	$(BIN)/python -m benchmarks.load

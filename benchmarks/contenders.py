@@ -7,27 +7,35 @@ imports; the harness takes the whole process's wall time beside it.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
-def fastload_copy(source: str, target: str, route: str, parallel: str, extent: str) -> float:
+def fastload_copy(
+    source: str, target: str, route: str, parallel: str, extent: str, mode: str
+) -> float:
     import anyio._backends._asyncio  # noqa: F401
-    import fastload_postgres.source
-    import fastload_postgres.target  # noqa: F401
     import uvloop
 
     import fastload
     import fastload.api
 
+    _import_adapter(source, "source")
+    _import_adapter(target, "target")
+    if route == "arrow" or _family(source) != "postgres" or _family(target) != "postgres":
+        _import_arrow()
+    statistics = extent == "all"
+
     async def call() -> float:
         began = time.perf_counter()
         await fastload.copy(
-            source, target, route=route, parallel=int(parallel), statistics=extent == "all"
+            source, target, route=route, parallel=int(parallel), statistics=statistics, mode=mode
         )
         return time.perf_counter() - began
 
@@ -36,12 +44,14 @@ def fastload_copy(source: str, target: str, route: str, parallel: str, extent: s
 
 def fastload_read(source: str, table: str, parallel: str) -> float:
     import anyio._backends._asyncio  # noqa: F401
-    import fastload_postgres.source  # noqa: F401
     import pyarrow
     import uvloop
 
     import fastload
     import fastload.api
+
+    _import_adapter(source, "source")
+    _import_arrow()
 
     async def call() -> float:
         began = time.perf_counter()
@@ -53,6 +63,20 @@ def fastload_read(source: str, table: str, parallel: str) -> float:
         return seconds
 
     return uvloop.run(call())
+
+
+def _import_adapter(url: str, side: str) -> None:
+    importlib.import_module(f"fastload_{_family(url)}.{side}")
+
+
+def _import_arrow() -> None:
+    import pyarrow.compute  # noqa: F401
+
+    import fastload.arrow_input  # noqa: F401
+
+
+def _family(url: str) -> str:
+    return "postgres" if url.startswith("postgresql:") else "mysql"
 
 
 def adbc_read(source: str, table: str) -> float:
@@ -76,6 +100,7 @@ def connectorx_read(source: str, table: str, parallel: str, column: str) -> floa
     found = connectorx.read_sql(
         source,
         f"SELECT * FROM {table}",
+        protocol="binary",
         return_type="arrow",
         partition_on=column,
         partition_num=int(parallel),
@@ -87,16 +112,31 @@ def connectorx_read(source: str, table: str, parallel: str, column: str) -> floa
 
 def duckdb_copy(source: str, target: str, table: str) -> float:
     import duckdb
-    import duckdb_extension_postgres_scanner as package  # type: ignore[import-untyped]
 
-    (extension,) = Path(package.__file__).parent.rglob("*.duckdb_extension")
+    extensions = [_duckdb_extension(family) for family in sorted({_family(source), "postgres"})]
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     began = time.perf_counter()
-    connection.execute(f"LOAD '{extension}'")
-    connection.execute(f"ATTACH '{source}' AS source (TYPE postgres, READ_ONLY)")
+    for extension in extensions:
+        connection.execute(f"LOAD '{extension}'")
+    here = _duckdb_address(source)
+    connection.execute(f"ATTACH '{here}' AS source (TYPE {_family(source)}, READ_ONLY)")
     connection.execute(f"ATTACH '{target}' AS target (TYPE postgres)")
     connection.execute(f"INSERT INTO target.{table} SELECT * FROM source.{table}")
     return time.perf_counter() - began
+
+
+def _duckdb_extension(family: str) -> Path:
+    package = importlib.import_module(f"duckdb_extension_{family}_scanner")
+    (extension,) = Path(str(package.__file__)).parent.rglob("*.duckdb_extension")
+    return extension
+
+
+def _duckdb_address(url: str) -> str:
+    if _family(url) == "postgres":
+        return url
+    parts = urlsplit(url)
+    account = f"user={parts.username} password={parts.password}"
+    return f"host={parts.hostname} port={parts.port} {account} database={parts.path[1:]}"
 
 
 def asyncpg_pipe(source: str, target: str, table: str) -> float:

@@ -20,32 +20,51 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import data, report
+from benchmarks import data, mysql_works, report, works
 from benchmarks.measure import Ratio, Run, run
-from benchmarks.works import WORKS, Contender, Work
-from fastload.testing.servers import PostgresServer
+from benchmarks.servers import Fleet, Server, find
+from benchmarks.works import APT_PACKAGES, Contender, Work
+from fastload.testing.private_server import ServerUnavailable
 
+WORKS = {**works.WORKS, **mysql_works.WORKS}
 _RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
     options = _options()
-    if not shutil.which("pgcopydb"):
-        print("pgcopydb is missing: apt-get install pgcopydb", file=sys.stderr)
+    names = _names(options.only)
+    if missing := _missing([WORKS[name] for name in names]):
+        print(*missing, sep="\n", file=sys.stderr)
         return 2
-    names = options.only.split(",") if options.only else list(WORKS)
     results: dict[str, Any] = {}
     if not options.only:
         results["import fastload"] = _imports(options.pairs)
-    with data.servers() as (source, target):
+    with Fleet() as fleet:
         for name in names:
-            _make(source, WORKS[name], options.scale)
-            # Memory is the same every time: a work without ratios is done once.
-            pairs = options.pairs if WORKS[name].reach else 1
-            results[name] = _measure(name, WORKS[name], source, target, pairs)
+            servers = fleet.servers(WORKS[name].source, WORKS[name].target)
+            results[name] = _measure(name, WORKS[name], servers, options)
             _keep(results, options)
     print(report.table(results))
     return 0
+
+
+def _names(only: str | None) -> list[str]:
+    if only == "mysql":
+        return list(mysql_works.WORKS)
+    return only.split(",") if only else list(WORKS)
+
+
+def _missing(chosen: Sequence[Work]) -> list[str]:
+    """Return what the works need and is not here, each with what brings it."""
+    wanted = {c.program for work in chosen for c in work.contenders.values() if c.program}
+    programs = [program for program in sorted(wanted) if not shutil.which(program)]
+    told = [f"{p} is missing: apt-get install {APT_PACKAGES[p]}" for p in programs]
+    for kind in sorted({kind for work in chosen for kind in (work.source, work.target) if kind}):
+        try:
+            find(kind)
+        except ServerUnavailable as error:
+            told.append(str(error))
+    return told
 
 
 def _keep(results: dict[str, Any], options: argparse.Namespace) -> None:
@@ -64,35 +83,30 @@ def _keep(results: dict[str, Any], options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help=f"some of: {', '.join(WORKS)}")
+    parser.add_argument("--only", help=f"mysql, or some of: {', '.join(WORKS)}")
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--scale", type=float, default=1.0, help="TPC-H scale factor")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of all the rows")
     parser.add_argument("--output", type=Path, help="file for the results")
     return parser.parse_args()
 
 
-def _make(source: PostgresServer, work: Work, scale: float) -> None:
-    there = source.psql("SELECT datname FROM pg_database").split()
-    if work.database not in there:
-        # A million rows of lineitem are TPC-H at scale 1/6.
-        share = scale / 6 if work.database == "lineitem" else scale
-        data.make(source, work.database, scale=share)
-
-
 def _measure(
-    name: str, work: Work, source: PostgresServer, target: PostgresServer, pairs: int
+    name: str, work: Work, servers: tuple[Server, Server | None], options: argparse.Namespace
 ) -> dict[str, Any]:
+    source, target = servers
+    _make(source, work, options.scale)
     series: dict[str, list[Run]] = {who: [] for who in work.contenders}
-    expected = [_checksum(source, work.database, t) for t in work.tables]
+    expected = _digests(source, work.database, work)
     made: list[str] = []
-    for round_ in range(pairs + 1):
+    # Memory is the same every time: a work without ratios is done once.
+    for round_ in range(1 + (options.pairs if work.reach else 1)):
         for who, contender in work.contenders.items():
             made.append(f"bench_{len(made)}")
             if not work.many_files:
                 _drop(target, made[:-1])
             took = _one(contender, work, source, target, made[-1])
-            if [_checksum(target, made[-1], t) for t in work.tables] != expected:
-                raise RuntimeError(f"{who} did not copy the same rows")
+            if target and (found := _digests(target, made[-1], work)) != expected:
+                raise RuntimeError(f"{who} did not copy the same: {found}, not {expected}")
             if round_:  # the first round warms the caches
                 series[who].append(took)
             told = f"{took.call_s:.2f} s, process {took.wall_s:.2f} s, CPU {took.cpu_s:.2f} s"
@@ -101,27 +115,38 @@ def _measure(
     return _summary(work, series)
 
 
-def _drop(server: PostgresServer, databases: Sequence[str]) -> None:
-    for database in databases:
-        server.psql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+def _make(source: Server, work: Work, scale: float) -> None:
+    if not source.has(work.database):
+        data.make(source, work.database, scale=scale)
+    if work.file_of_rows:
+        data.rows_file(work.file_of_rows, scale)
+
+
+def _drop(server: Server | None, databases: Sequence[str]) -> None:
+    if server:
+        for database in databases:
+            server.drop(database)
 
 
 def _one(
-    contender: Contender, work: Work, source: PostgresServer, target: PostgresServer, database: str
+    contender: Contender, work: Work, source: Server, target: Server | None, database: str
 ) -> Run:
-    target.psql(f"CREATE DATABASE {database}")
-    if contender.prepare:
-        target.psql(contender.prepare, database)
-    for server in (source, target):
-        server.psql("CHECKPOINT")
-    commands = contender.commands(source.url_for(work.database), target.url_for(database))
-    path = f"{target.program('psql').parent}:{os.environ['PATH']}"
-    return run(commands, environment={"PATH": path})
+    if target:
+        target.create(database)
+        if contender.prepare:
+            target.execute(contender.prepare, database)
+    servers = [server for server in (target, source) if server]
+    for server in servers:
+        server.settle()
+    there = target.url_for(database) if target else ""
+    commands = contender.commands(source.url_for(work.database), there)
+    folders = [str(server.programs) for server in servers if server.programs]
+    return run(commands, environment={"PATH": os.pathsep.join([*folders, os.environ["PATH"]])})
 
 
-def _checksum(server: PostgresServer, database: str, table: str) -> str:
-    query = f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {table} AS t"
-    return server.psql(query, database)
+def _digests(server: Server, database: str, work: Work) -> list[Any]:
+    told: list[Any] = [server.digest(database, t, portable=work.portable) for t in work.tables]
+    return told + [server.indexes(database, t) for t in work.tables if work.indexed]
 
 
 def _summary(work: Work, series: dict[str, list[Run]]) -> dict[str, Any]:

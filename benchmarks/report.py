@@ -1,4 +1,4 @@
-"""Results as a table and a chart: ``python -m benchmarks.report results/DATE.json``."""
+"""Results as a table and a chart: ``python -m benchmarks.report results/DATE.json ...``."""
 
 from __future__ import annotations
 
@@ -89,8 +89,10 @@ def kernels(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(source: str) -> None:
-    told = json.loads(Path(source).read_text())
+def main(*sources: str) -> None:
+    """Write the results of one or more files; where two have the same work, the later counts."""
+    files = [json.loads(Path(source).read_text()) for source in sources]
+    told = files[-1] | {"results": {n: r for file in files for n, r in file["results"].items()}}
     chart(told["results"], _FOLDER / "results" / "ratios.svg")
     readme = _FOLDER / "README.md"
     before, _, rest = readme.read_text().partition(_BEGIN)
@@ -109,4 +111,4 @@ def main(source: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

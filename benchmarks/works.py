@@ -1,4 +1,4 @@
-"""What is done, and by whom: the lines of the table, with the ratios to reach."""
+"""What is done between PostgreSQL servers, and by whom, with the ratios to reach."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from fastload.testing import tpch
 
 Commands: TypeAlias = Callable[[str, str], Sequence[Sequence[str]]]
 
+APT_PACKAGES = {"pgcopydb": "pgcopydb", "pgloader": "pgloader", "myloader": "mydumper"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
@@ -21,10 +23,12 @@ class Contender:
     Attributes:
         commands: From source and target URL to the commands of a pipe.
         prepare: SQL on the empty target beforehand, such as the table that psql needs.
+        program: What Debian has to bring, in ``APT_PACKAGES``.
     """
 
     commands: Commands
     prepare: str = ""
+    program: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,11 @@ class Work:
     """One work and who does it.
 
     Attributes:
+        source: Its kind of server.
+        target: Likewise; None for reads.
         tables: What is compared on the servers after each run; nothing for reads.
+        indexed: Whether the indexes are compared, too.
+        file_of_rows: The table whose rows a contender finds in a file.
         many_files: Whether target databases are dropped only at the end. For some minutes ext4
             passes over the inodes of deleted files one by one, which made 1,000 CREATE TABLE
             take 2.3 s instead of 0.7 s after the previous run's database was dropped.
@@ -40,12 +48,23 @@ class Work:
         gates: Ours, and the resident memory in MB not to exceed.
     """
 
+    source: str = "postgresql 16"
+    target: str | None = "postgresql 18"
     database: str
     tables: tuple[str, ...]
+    indexed: bool = False
     contenders: dict[str, Contender]
     reach: tuple[tuple[str, str, float | None], ...] = ()
     gates: tuple[tuple[str, int], ...] = ()
     many_files: bool = False
+    file_of_rows: str | None = None
+
+    @property
+    def portable(self) -> bool:
+        """Whether rows are compared by what servers of different kinds can tell of them."""
+        return not all(
+            kind and kind.startswith("postgresql") for kind in (self.source, self.target)
+        )
 
 
 def python(*arguments: str) -> Commands:
@@ -59,9 +78,11 @@ def python(*arguments: str) -> Commands:
     return commands
 
 
-def ours(route: str, parallel: int, extent: str = "all") -> Contender:
-    arguments = ("fastload_copy", "SOURCE", "TARGET", route, str(parallel), extent)
-    return Contender(commands=python(*arguments))
+def ours(route: str, parallel: int, extent: str = "all", make: str = "") -> Contender:
+    """Return fastload: into tables that are made beforehand, or that it makes itself."""
+    mode = "append" if make else "create"
+    arguments = ("fastload_copy", "SOURCE", "TARGET", route, str(parallel), extent, mode)
+    return Contender(commands=python(*arguments), prepare=make)
 
 
 def psql_pipe(table: str, make: str) -> Contender:
@@ -88,7 +109,7 @@ def pgcopydb(jobs: int) -> Contender:
         clone = ["pgcopydb", "clone", "--source", source, "--target", target, *jobs_options]
         return [[*clone, "--dir", folder, "--restart", "--no-owner", "--no-acl"]]
 
-    return Contender(commands=commands)
+    return Contender(commands=commands, program="pgcopydb")
 
 
 def _pipe_work(table: str, make: str, *, wire_2: float) -> Work:
@@ -121,6 +142,7 @@ def _pipe_work(table: str, make: str, *, wire_2: float) -> Work:
 def _read_work(table: str, column: str, reach: float) -> Work:
     connectorx = python("connectorx_read", "SOURCE", table, "2", column)
     return Work(
+        target=None,
         database=table,
         tables=(),
         contenders={
@@ -132,12 +154,10 @@ def _read_work(table: str, column: str, reach: float) -> Work:
     )
 
 
-_NARROW = data.NARROW.split(";")[0]
-_LINEITEM = next(s for s in tpch.SCHEMA.split(";") if "TABLE lineitem" in s)
 _VALUES_IN_FLIGHT_MB = 2 * 3 * 64
 WORKS = {
-    "narrow": _pipe_work("narrow", _NARROW, wire_2=0.95),
-    "lineitem": _pipe_work("lineitem", _LINEITEM, wire_2=1.0),
+    "narrow": _pipe_work("narrow", data.NARROW, wire_2=0.95),
+    "lineitem": _pipe_work("lineitem", data.LINEITEM, wire_2=1.0),
     "read narrow": _read_work("narrow", "id", 0.85),
     "read lineitem": _read_work("lineitem", "l_orderkey", 0.65),
     "TPC-H": Work(

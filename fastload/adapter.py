@@ -99,13 +99,20 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         ddl: Whether it makes tables.
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
+<<<<<<< HEAD
         mend: Whether it is ``Mending``.
+=======
+        notes: What a plan says of how this target writes, such as what makes it slow here.
+        clusters: Whether it stores rows by their primary key, so that it takes them faster in
+            that order.
+>>>>>>> main
     """
 
     guarantee: str = "L3"
     ddl: bool = True
     merge: bool = True
     wires: frozenset[str] = frozenset()
+<<<<<<< HEAD
     mend: bool = False
 
 
@@ -119,6 +126,10 @@ class Fingerprint(msgspec.Struct, frozen=True):
 
     rows: int
     sum: int
+=======
+    notes: tuple[str, ...] = ()
+    clusters: bool = False
+>>>>>>> main
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +159,8 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
             the column's Arrow form cannot hold; ``""`` is the policy for all others.
         batch_bytes: Size to cut record batches at.
         buffer_bytes: Bound of what the reading may hold ready for its consumer.
+        order_by: Columns in whose order rows are better delivered, for the target's sake. No
+            promise: comparisons of the source need not be the target's.
     """
 
     table: Table
@@ -158,6 +171,7 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
     on_unrepresentable: dict[str, str] = {}
     batch_bytes: int = 4 << 20
     buffer_bytes: int = 8 << 20
+    order_by: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -228,6 +242,13 @@ class Source(Protocol):
     @property
     def identity(self) -> str:
         """A name that survives restarts and moves, and differs between databases."""
+
+    @property
+    def namespace(self) -> str:
+        """What tables' names are unique in: one name in one namespace is one table.
+
+        The identity, or that of the server where a session can name tables of all databases.
+        """
 
     @property
     def default_schema(self) -> str:
@@ -328,6 +349,10 @@ class Target(Protocol):
         """A name that survives restarts and differs between databases."""
 
     @property
+    def namespace(self) -> str:
+        """As ``Source.namespace``."""
+
+    @property
     def default_schema(self) -> str:
         """As ``Source.default_schema``."""
 
@@ -353,10 +378,13 @@ class Target(Protocol):
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the schema work around the rows of a translated catalogue; pure.
 
+        A target whose columns have no ``on_update`` of their own makes triggers that stand for it
+        where ``on_update`` is ``"trigger"``, and otherwise tells each in ``not_carried``.
         Repeating the before-data steps when nothing is prepared yet is harmless.
         """
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+<<<<<<< HEAD
 from pathlib import Path
+=======
+from functools import partial
+>>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, resume
+from fastload import partition, pipeline, planner, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
@@ -53,6 +57,7 @@ async def copy(
     foreign_keys: bool = True,
     statistics: bool = True,
     triggers: str = "stop",
+    on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
     verify: bool = False,
@@ -90,6 +95,9 @@ async def copy(
         statistics: Whether to gather the target's statistics, which its planner needs.
         triggers: ``"stop"`` refuses existing tables whose triggers, rules or row security would
             see the rows; ``"fire"`` lets them.
+        on_update: What becomes of columns that every update sets, as MySQL's ``ON UPDATE
+            CURRENT_TIMESTAMP`` does, on a target that knows none: ``"list"`` tells them in
+            ``not_carried``, ``"trigger"`` makes triggers.
         run: Name of the run, to continue it by. Default: derived from both databases' identities
             and from the options.
         fresh: Forget what is stored of the run and begin anew.
@@ -120,6 +128,7 @@ async def copy(
         foreign_keys=foreign_keys,
         statistics=statistics,
         triggers=triggers,
+        on_update=on_update,
         run=run,
         fresh=fresh,
         verify=verify,
@@ -158,6 +167,7 @@ async def plan(
     foreign_keys: bool = True,
     statistics: bool = True,
     triggers: str = "stop",
+    on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
 ) -> Plan:
@@ -185,6 +195,7 @@ async def plan(
         foreign_keys=foreign_keys,
         statistics=statistics,
         triggers=triggers,
+        on_update=on_update,
         run=run,
         fresh=fresh,
     )
@@ -404,8 +415,13 @@ async def _copy(
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
+<<<<<<< HEAD
     catalog = await source.catalog(selection_of(options))
     wanted = target.translate(planner.renamed(catalog, options))
+=======
+    catalog = await source.catalog(_selection(options))
+    wanted = planner.translated(catalog, target, options)
+>>>>>>> main
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
 
 
@@ -425,7 +441,8 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     """Take over a stored run that may be continued; None begins anew."""
     state = job.target.state()
-    stored = await state.claim(run)
+    # Repeated, it only raises the epoch again.
+    stored = await retry.repeat(partial(state.claim, run))
     if stored is None:
         return None
     if job.options.fresh:

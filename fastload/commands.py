@@ -75,6 +75,8 @@ class CopyFlags:
         foreign_keys: Make the source's foreign keys.
         statistics: Gather the target's statistics, which its planner needs.
         triggers: What to do when triggers of existing target tables would fire.
+        on_update: What becomes of MySQL's ON UPDATE on a target that knows none: list tells it,
+            trigger makes triggers.
         run: Name of the run; starting it again continues it. Default: derived.
         fresh: Forget a stored run of this name and begin anew.
     """
@@ -94,6 +96,7 @@ class CopyFlags:
     foreign_keys: bool = True
     statistics: bool = True
     triggers: Literal["stop", "fire"] = "stop"
+    on_update: Literal["list", "trigger"] = "list"
     run: str | None = None
     fresh: Annotated[bool, _OFF] = False
 
@@ -101,7 +104,7 @@ class CopyFlags:
         """Return the keyword arguments of ``fastload.copy``."""
         same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys", "statistics")
         return {
-            **{n: getattr(self, n) for n in (*same, "triggers", "run", "fresh")},
+            **{n: getattr(self, n) for n in (*same, "triggers", "on_update", "run", "fresh")},
             "tables": [_pattern(t) for t in self.tables] or None,
             "exclude": self.exclude,
             "partition_by": _word_or_pairs("partition-by", self.partition_by, "auto"),

@@ -18,6 +18,7 @@ ROUTES = ("auto", "wire", "arrow")
 POLICIES = ("error", "null")
 PARTITIONINGS = ("auto", "physical", "keys")
 TRIGGERS = ("stop", "fire")
+ON_UPDATE = ("list", "trigger")
 MINIMUM_MEMORY_BYTES = 16 << 20
 _MAXIMUM_LANES = 256
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -46,6 +47,8 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         types: Types in the source's spelling by source column.
         where: Filters in the source's dialect by source table.
         triggers: ``"stop"`` refuses targets whose triggers would fire; ``"fire"`` lets them.
+        on_update: ``"list"`` tells columns that every update sets on the source alone;
+            ``"trigger"`` makes triggers that do it on the target.
         fresh: Forget a stored run of this name and begin anew.
         verify: Compare the target with the source in the end.
         schemas: Schemas of the target by those of the source, where they differ; ``between``.
@@ -68,6 +71,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
     foreign_keys: bool = True
     statistics: bool = True
     triggers: str = "stop"
+    on_update: str = "list"
     run: str | None = None
     fresh: bool = False
     verify: bool = False
@@ -91,6 +95,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         foreign_keys: bool = True,
         statistics: bool = True,
         triggers: str = "stop",
+        on_update: str = "list",
         run: str | None = None,
         fresh: bool = False,
         verify: bool = False,
@@ -120,6 +125,7 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
             foreign_keys=_flag("foreign_keys", foreign_keys),
             statistics=_flag("statistics", statistics),
             triggers=_one_of("triggers", triggers, TRIGGERS),
+            on_update=_one_of("on_update", on_update, ON_UPDATE),
             run=_run(run),
             fresh=_flag("fresh", fresh),
             verify=_verified(verify, mode),

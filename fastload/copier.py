@@ -39,6 +39,7 @@ class Copier:
         run: str,
         epoch: int,
         lane_bytes: int,
+        clusters: bool,
         policies: dict[QualifiedName, dict[str, str]],
         meter: Meter,
         check: Passing | None = None,
@@ -48,6 +49,7 @@ class Copier:
         self._at = at
         self._run = run
         self._epoch = epoch
+        self._clusters = clusters
         # A batch exists about four times on its way: as bytes, as columns, encoded, and in the
         # driver's buffer.
         self._batch_bytes = min(_BATCH_BYTES, lane_bytes // 8)
@@ -119,7 +121,17 @@ class Copier:
             on_unrepresentable={**policies, **dict.fromkeys(table.exactable, "error")},
             batch_bytes=self._batch_bytes,
             buffer_bytes=self._buffer_bytes,
+            order_by=_key_order(table) if self._clusters else (),
         )
+
+
+def _key_order(table: TablePlan) -> tuple[str, ...]:
+    """Return the source's columns that become the target's primary key."""
+    key = table.target.primary_key
+    there = dict(zip(table.target_columns, table.columns, strict=True))
+    if key is None or not set(key.columns) <= there.keys():
+        return ()
+    return tuple(there[c] for c in key.columns)
 
 
 def _named(reading: Reading, table: TablePlan) -> Reading:

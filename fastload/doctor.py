@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastload.url import Url
 
-_PACKAGES = ("fastload", "pyarrow", "anyio", "uvloop", "asyncpg")
+_PACKAGES = ("fastload", "pyarrow", "anyio", "uvloop", "asyncpg", "aiomysql")
 _MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
 
 

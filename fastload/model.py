@@ -62,11 +62,20 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A primary or unique key."""
+    """A primary or unique key.
+
+    Attributes:
+        deferrable: Whether it may be checked as late as the commit.
+        include: Further columns that its index holds.
+        nulls_distinct: Whether a unique key takes rows that are equal but for their NULLs.
+    """
 
     name: str
     columns: tuple[str, ...]
     primary: bool
+    deferrable: bool = False
+    include: tuple[str, ...] = ()
+    nulls_distinct: bool = True
     comment: str | None = None
     extra: dict[str, str] = {}
 
@@ -321,10 +330,12 @@ class Seal(msgspec.Struct, frozen=True):
     Attributes:
         rows: Rows by the source's own count; None for a stream that does not say.
         bytes: Bytes that came over the wire, or of the Arrow buffers.
+        nulled: Values delivered as NULL because the native form cannot hold them.
     """
 
     rows: int
     bytes: int
+    nulled: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -332,6 +343,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: Rows that source and target agreed on; None until sealed.
+        nulled: Values that became NULL on the way, as the user has asked for.
     """
 
     run: str
@@ -341,6 +353,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     rows: int | None = None
     bytes: int | None = None
     cut: Cut | None = None
+    nulled: int = 0
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -397,11 +410,13 @@ class ExistingTable(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         obstacles: What would change or hide rows on their way in, such as enabled triggers.
+        unsafe: Why rows cannot be written into it as the target promises, and what mends it.
     """
 
     table: Table
     empty: bool
     obstacles: tuple[str, ...] = ()
+    unsafe: str | None = None
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -489,6 +504,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         guarantee: ``"L3"`` exactly once, ``"L2"`` idempotent, ``"L1"`` at least once.
         options: The options that shape the outcome, as plain data.
         losses: Lossy pairs the user has accepted, in words.
+        notes: What the user should know of how the rows go, in words.
         version: Version of this stored form.
     """
 
@@ -502,6 +518,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[Step, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     options: dict[str, str] = {}
     version: int = PLAN_VERSION
 

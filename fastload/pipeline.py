@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fastload import partition
+from fastload import partition, retry
 from fastload.adapter import PartitionSpec, Snapshot, Source, Target
 from fastload.config import CopyOptions
 from fastload.copier import Copier, Write
@@ -71,8 +71,12 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
+<<<<<<< HEAD
     await job.target.state().discard(plan.run)
     verification = await job.check.result(plan) if job.check else None
+=======
+    await retry.repeat(partial(job.target.state().discard, plan.run))
+>>>>>>> main
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)
@@ -105,7 +109,7 @@ async def _settle(target: Target, run: str, *, receipts: int, steps: int) -> Non
     Partitions and steps commit asynchronously: a target that crashes, and is back before the next
     attempt, has lost those of its last half second.
     """
-    kept = await target.barrier(run)
+    kept = await retry.repeat(partial(target.barrier, run))
     if (kept.receipts, kept.steps) != (receipts, steps):
         raise StateError(
             f"the target has {kept.receipts} of {receipts} partitions and {kept.steps} of {steps} "
@@ -145,13 +149,18 @@ async def _partition(
     by = job.options.partitioning(table.source.name)
     # Physical partitions mean nothing after a crash: the table would have to start over, which
     # takes emptying it.
-    if by == "auto" and not table.restartable:
+    if by == "auto" and (not table.restartable or _clustered(job, table)):
         by = "keys"
     spec = PartitionSpec(want=want, by=by, where=table.where)
     parts = await job.source.partitions(table.source, at, spec)
     if not table.restartable and any(isinstance(p.extent, PhysicalRange) for p in parts):
         parts = [msgspec.structs.replace(parts[0], extent=Whole())]
     return msgspec.structs.replace(table, partitions=tuple(parts))
+
+
+def _clustered(job: Job, table: TablePlan) -> bool:
+    """Say whether the target stores the table by a key: pages of the source are no order there."""
+    return job.target.capabilities.clusters and table.target.primary_key is not None
 
 
 def _refers_to_itself(table: TablePlan) -> bool:
@@ -219,6 +228,7 @@ async def _copy(
         run=plan.run,
         epoch=epoch,
         lane_bytes=job.options.memory_bytes // job.options.parallel,
+        clusters=job.target.capabilities.clusters,
         policies={t.source.name: job.options.policies(t.source.name) for t in plan.tables},
         meter=job.meter,
         check=job.check,
@@ -286,7 +296,7 @@ async def _advance_sequences(job: Job) -> None:
         for s in await job.source.sequences(job.catalog)
     ]
     keep_higher = job.options.mode in ("append", "upsert")
-    await job.target.advance(current, keep_higher=keep_higher)
+    await retry.repeat(partial(job.target.advance, current, keep_higher=keep_higher))
 
 
 def _owner(
@@ -321,6 +331,7 @@ def _result(
         not_carried=plan.not_carried,
         losses=plan.losses,
         position=_position(cuts),
+        notes=plan.notes,
     )
 
 
@@ -353,4 +364,5 @@ def _table_result(
         rows=sum(r.rows or 0 for r in receipts),
         bytes=sum(r.bytes or 0 for r in receipts),
         seconds=last - first,
+        nulled=sum(r.nulled for r in receipts),
     )

@@ -61,6 +61,22 @@ def renamed(catalog: Catalog, options: CopyOptions) -> Catalog:
     )
 
 
+def translated(catalog: Catalog, target: Target, options: CopyOptions) -> Catalog:
+    """Return the source's catalogue under the target's names and in its words.
+
+    Raises:
+        PlanError: Something has no counterpart; the hint names the source's table, as options do.
+    """
+    try:
+        return target.translate(renamed(catalog, options))
+    except PlanError as error:
+        for table in catalog.tables:
+            new = str(options.target_name(table.name))
+            if error.hint and error.table == new:
+                error.hint = error.hint.replace(new, str(table.name))
+        raise
+
+
 def make(
     catalog: Catalog,
     wanted: Catalog,
@@ -83,10 +99,11 @@ def make(
         raise PlanError(
             f"{source.identity} has no tables to copy",
             side="source",
-            hint="check the database's name in the URL, and `exclude`",
+            hint="check the database's name in the URL, `exclude`, and that this user may see its "
+            "tables: fastload doctor",
         )
     pairs = [*zip(catalog.tables, wanted.tables, strict=True)]
-    if source.identity == target.identity:
+    if source.namespace == target.namespace:
         _check_apart(pairs)
     for table in wanted.tables:
         _check_state(table, existing.table(table.name), options)
@@ -102,6 +119,7 @@ def make(
         indexes=options.indexes,
         foreign_keys=options.foreign_keys,
         statistics=options.statistics,
+        on_update=options.on_update,
         rename_columns=_column_names(catalog, options),
     )
     return Plan(
@@ -114,6 +132,7 @@ def make(
         before=steps.before,
         after=steps.after,
         not_carried=tuple(dict.fromkeys((*wanted.not_carried, *steps.not_carried))),
+        notes=target.capabilities.notes,
         options=options.shape(),
     )
 
@@ -207,6 +226,13 @@ def _check_state(table: Table, there: ExistingTable | None, options: CopyOptions
             table=name,
             hint="mode='append' adds to them, 'truncate' empties the table first, 'replace' makes "
             "it anew, 'upsert' merges by primary key",
+        )
+    if there.unsafe:
+        raise SchemaMismatch(
+            f"rows could arrive twice in the target's {name}: {there.unsafe}",
+            side="target",
+            table=name,
+            hint="mend it on the target; or mode='replace' makes the table anew",
         )
     if there.obstacles and options.triggers == "stop":
         raise SchemaMismatch(

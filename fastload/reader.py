@@ -55,7 +55,11 @@ class TableReading:
 
     async def seal(self) -> Seal:
         """Return rows and bytes by the source's own count, of the partitions read so far."""
-        return Seal(rows=sum(s.rows for s in self._seals), bytes=sum(s.bytes for s in self._seals))
+        return Seal(
+            rows=sum(s.rows for s in self._seals),
+            bytes=sum(s.bytes for s in self._seals),
+            nulled=sum(s.nulled for s in self._seals),
+        )
 
     def waits(self) -> Waits:
         """Return how long the readers waited for room, and the caller for data."""

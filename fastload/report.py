@@ -67,6 +67,7 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
         rows: Rows that source and target agreed on.
         seconds: From the first partition's start to the last one's commit.
         why: Why this route.
+        nulled: Values that became NULL on the way, as ``on_unrepresentable="null"`` asks.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     partitions: int = 1
     target: str | None = None
+    nulled: int = 0
 
 
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,11 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         not_carried: Objects of the source that the target does not have.
         losses: Lossy type pairs that were accepted, in words.
         position: Where the source's log stood at the cut.
+<<<<<<< HEAD
         verification: What ``verify=True`` has found, which is that nothing differs.
+=======
+        notes: What there is to know of how the rows went, in words.
+>>>>>>> main
     """
 
     run: str
@@ -101,7 +107,11 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
     position: Position | None = None
+<<<<<<< HEAD
     verification: VerifyResult | None = None
+=======
+    notes: tuple[str, ...] = ()
+>>>>>>> main
 
     @property
     def rows(self) -> int:
@@ -113,6 +123,11 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of all tables, as read from the source."""
         return sum(t.bytes for t in self.tables)
 
+    @property
+    def nulled(self) -> int:
+        """Values of all tables that became NULL on the way."""
+        return sum(t.nulled for t in self.tables)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that any JSON writer takes."""
         plain: dict[str, Any] = msgspec.to_builtins(
@@ -120,7 +135,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         )
         plain["verification"] = self.verification.to_dict() if self.verification else None
         plain["position"] = self.position.token if self.position else None
-        return {**plain, "rows": self.rows, "bytes": self.bytes}
+        return {**plain, "rows": self.rows, "bytes": self.bytes, "nulled": self.nulled}
 
     def html(self) -> str:
         """Return a page of one file, which needs nothing else."""
@@ -151,10 +166,20 @@ def describe_result(result: CopyResult) -> str:
     ]
     if not result.consistent:
         lines.append(f"not one consistent state: {result.inconsistent_because}")
+    lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
+<<<<<<< HEAD
     lines += [f"verified: {result.verification}"] if result.verification else []
+=======
+    lines += _listed("notes", result.notes)
+>>>>>>> main
     return "\n".join(lines)
+
+
+def nulled_lines(result: CopyResult) -> list[str]:
+    """Return how many values became NULL, by table."""
+    return [f"{_title(t)}: {count(t.nulled, 'value')}" for t in result.tables if t.nulled]
 
 
 def describe(plan: Plan) -> str:
@@ -170,6 +195,7 @@ def describe(plan: Plan) -> str:
         lines += _table_lines(table)
     lines += _listed("values may lose", plan.losses)
     lines += _listed("not carried", plan.not_carried)
+    lines += _listed("notes", plan.notes)
     lines += _listed("before the rows", _statements(plan.before))
     lines += _listed("after the rows", _statements(plan.after))
     return "\n".join(lines)
@@ -209,7 +235,13 @@ def table_title(table: TablePlan) -> str:
 
 
 def result_of(
-    table: TablePlan, *, rows: int, bytes: int, seconds: float, route: str | None = None
+    table: TablePlan,
+    *,
+    rows: int,
+    bytes: int,
+    seconds: float,
+    route: str | None = None,
+    nulled: int = 0,
 ) -> TableResult:
     """Return the result of a planned table."""
     renamed = table.target.name != table.source.name
@@ -222,6 +254,7 @@ def result_of(
         route=route or table.route,
         why=table.why,
         partitions=max(1, len(table.partitions)),
+        nulled=nulled,
     )
 
 

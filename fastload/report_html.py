@@ -38,9 +38,14 @@ def result_fragment(result: CopyResult) -> str:
         f"<p><b>{rows}</b> of {tables}, {took}; run <code>{escape(result.run)}</code></p>",
         _warning(result),
         _result_table(result.tables),
+        _list("Values that became NULL", report.nulled_lines(result)),
         _list("Values may lose", result.losses),
         _list("Not carried", result.not_carried),
+<<<<<<< HEAD
         _list("Verified", str(result.verification).splitlines() if result.verification else []),
+=======
+        _list("Notes", result.notes),
+>>>>>>> main
     ]
     return _wrapped(parts)
 
@@ -63,6 +68,7 @@ def plan_fragment(plan: Plan) -> str:
         ),
         _list("Values may lose", plan.losses),
         _list("Not carried", plan.not_carried),
+        _list("Notes", plan.notes),
         _list("Before the rows", [s.title for s in plan.before]),
         _list("After the rows", [s.title for s in plan.after]),
     ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import anyio
 
 from fastload.errors import ConnectError, FastloadError
+
+T = TypeVar("T")
 
 ATTEMPTS = 5
 _FIRST_WAIT_S = 0.2
@@ -43,3 +48,13 @@ class Attempts:
                 )
             raise error
         await anyio.sleep(pause_s)
+
+
+async def repeat(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what the call returns; again where another attempt can help and does no harm."""
+    attempts = Attempts()
+    while True:
+        try:
+            return await call()
+        except FastloadError as error:
+            await attempts.pause_after(error)

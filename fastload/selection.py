@@ -7,10 +7,12 @@ import fnmatch
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from fastload.adapter import Selection
 from fastload.config import CopyOptions
 from fastload.errors import TableNotFound
-from fastload.model import QualifiedName
+from fastload.model import NotCarried, QualifiedName, Table
 
 
 class Relation(Protocol):
@@ -55,6 +57,21 @@ def choose(relations: Sequence[R], select: Selection) -> list[R]:
     if select.tables and not chosen and not select.names:
         raise _not_found(select.tables[0], names)
     return chosen
+
+
+def without_unselected(tables: Sequence[Table]) -> tuple[list[Table], list[NotCarried]]:
+    """Return tables without the foreign keys to others, and a line for each of those."""
+    selected = {t.name for t in tables}
+    kept, dropped = [], []
+    for table in tables:
+        good = tuple(f for f in table.foreign_keys if f.references in selected)
+        dropped += [
+            NotCarried("foreign key", f"{table.name}.{f.name}", f"{f.references} is not selected")
+            for f in table.foreign_keys
+            if f not in good
+        ]
+        kept.append(msgspec.structs.replace(table, foreign_keys=good))
+    return kept, dropped
 
 
 def _wanted(relation: Relation, select: Selection) -> bool:

@@ -7,12 +7,13 @@ then finish together, where the heaviest step first would leave one of them the 
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 import anyio
 
 from fastload import retry
 from fastload.adapter import Target
-from fastload.errors import FastloadError, StateError
+from fastload.errors import StateError
 from fastload.model import Plan, Step
 from fastload.progress import Meter
 from fastload.tasks import task_group
@@ -30,7 +31,8 @@ async def run_steps(
     async def lane() -> None:
         while (turn := await graph.take()) is not None:
             step, width = turn
-            await _attempt(target, step, plan.run, epoch, width)
+            run = partial(target.run_step, step, plan.run, epoch, width=width)
+            await retry.repeat(run)
             graph.finish(step)
             meter.end_step()
 
@@ -88,12 +90,3 @@ def ways_to_end(steps: Collection[Step]) -> dict[str, int]:
             if not followers[need]:
                 last.append(by_id[need])
     return ways
-
-
-async def _attempt(target: Target, step: Step, run: str, epoch: int, width: int) -> None:
-    attempts = retry.Attempts()
-    while True:
-        try:
-            return await target.run_step(step, run, epoch, width=width)
-        except FastloadError as error:
-            await attempts.pause_after(error)

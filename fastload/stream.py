@@ -39,7 +39,7 @@ class StreamSource:
     def __init__(self, data: Any, name: QualifiedName) -> None:
         self._reader = _open(data)
         self._name = name
-        self.identity = "stream"
+        self.identity = self.namespace = "stream"
         self.default_schema = name.schema
 
     @property

@@ -15,12 +15,14 @@ import msgspec
 
 from fastload.adapter import Selection
 from fastload.errors import SourceError
-from fastload.model import Catalog, NotCarried, QualifiedName, Table
+from fastload.model import Catalog, QualifiedName, Table
+from fastload.selection import without_unselected
 from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.counters import read_sequences, stored_sequences
 from fastload_mysql.create_table import CreateTable, parse
 from fastload_mysql.create_text import create_texts
+from fastload_mysql.flavours import server_of
 from fastload_mysql.left_behind import left_behind
 from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import chosen_tables, read_relations, read_schemas
@@ -47,7 +49,7 @@ async def read_catalog(
     schemas = {n.schema for n in names} | ({r.name.schema for r in relations} if whole else set())
     tables = await _read_tables(connection, {n: n for n in names}, select.types)
     check_retyped(tables, select.types)
-    tables, dropped = _keep_known_references(tables)
+    tables, dropped = without_unselected(tables)
     catalog = Catalog(
         dialect=DIALECT, tables=tuple(tables), schemas=tuple(sorted(schemas)), extra=server
     )
@@ -105,7 +107,7 @@ async def _prepared(connection: Session) -> dict[str, str]:
         "lower_case_table_names": str(row["folds"]),
     }
     await connection.execute(queries.QUOTED)
-    if server["flavour"] == "mysql" and int(server["version"].split(".")[0]) >= 8:
+    if server_of(server["flavour"], server["version"]).keeps_statistics:
         await connection.execute(queries.FRESH)
     return server
 
@@ -170,17 +172,3 @@ def _refused(name: QualifiedName, columns: Sequence[str]) -> SourceError:
         table=str(name),
         hint=f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user; or exclude it",
     )
-
-
-def _keep_known_references(tables: Sequence[Table]) -> tuple[list[Table], list[NotCarried]]:
-    known = {t.name for t in tables}
-    kept, dropped = [], []
-    for table in tables:
-        good = tuple(f for f in table.foreign_keys if f.references in known)
-        dropped += [
-            NotCarried("foreign key", f"{table.name}.{f.name}", f"{f.references} is not selected")
-            for f in table.foreign_keys
-            if f not in good
-        ]
-        kept.append(msgspec.structs.replace(table, foreign_keys=good))
-    return kept, dropped

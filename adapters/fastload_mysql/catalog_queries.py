@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from fastload.model import QualifiedName
 from fastload_mysql.quoting import literal
 
-_SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys', '_fastload')"
+SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys', '_fastload')"
 _FEW = 200
 
 # MySQL keeps old estimates and counters of its own accord since 8.0.
@@ -24,12 +24,12 @@ SERVER = "SELECT VERSION() AS version, @@lower_case_table_names AS folds, CURREN
 RELATIONS = f"""
 SELECT table_schema AS `schema`, table_name AS name, table_type AS kind
 FROM information_schema.tables
-WHERE {{where}} AND table_schema NOT IN {_SYSTEM} AND table_type <> 'SYSTEM VIEW'
+WHERE {{where}} AND table_schema NOT IN {SYSTEM} AND table_type <> 'SYSTEM VIEW'
 ORDER BY 1, 2"""
 
 SCHEMAS = f"""
 SELECT schema_name AS `schema` FROM information_schema.schemata
-WHERE schema_name NOT IN {_SYSTEM} ORDER BY 1"""
+WHERE schema_name NOT IN {SYSTEM} ORDER BY 1"""
 
 TABLES = """
 SELECT table_schema AS `schema`, table_name AS name, engine AS engine, row_format AS row_format,

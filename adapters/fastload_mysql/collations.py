@@ -34,6 +34,30 @@ def counterpart(collation: str, server: Server) -> tuple[str, str | None]:
     return collation, None
 
 
+def ignored(collation: str) -> str | None:
+    """Return what comparisons under a collation ignore, in words; None where nothing."""
+    words = collation.split("_")
+    found = []
+    if words[-1] in ("ci", "w2"):
+        found.append("case")
+    if _ignores_accents(collation, words):
+        found.append("accents")
+    if collation != "binary" and "nopad" not in words and "0900" not in words:
+        found.append("spaces at the end")
+    return _listed(found)
+
+
+def _ignores_accents(collation: str, words: list[str]) -> bool:
+    if "as" in words or "ai" in words:
+        return "ai" in words
+    return words[-1] == "ci" and not _WITH_ACCENTS.fullmatch(collation)
+
+
+def _listed(words: list[str]) -> str | None:
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last or None
+
+
 def charset_of(collation: str) -> str:
     """Return the character set that a collation belongs to."""
     return collation.split("_")[0]
@@ -88,6 +112,11 @@ def _no_pad(server: Server) -> bool:
     return server.is_mariadb or server.version >= (8, 0, 17)
 
 
+# The older ones that ignore case alone.
+_WITH_ACCENTS = re.compile(
+    r"(ascii|cp850|cp1256|eucjpms|gb2312|gbk|hp8|ujis)_.+|gb18030_chinese_ci|latin[17]_general_.*ci"
+    r"|cp1257_lithuanian_ci|.+_tolower_ci"
+)
 _PADS = "spaces at the end no longer count: unique keys may refuse rows"
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from pymysql import err
 
 from fastload import errors
+from fastload.connect_options import check_known, timeout_s, tls_context, wrong
 from fastload.url import Url
 from fastload_mysql.driver_errors import refusal
 
-CONNECT_TIMEOUT_S = 30.0
 PORT = 3306
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 _KNOWN = (
@@ -33,7 +31,7 @@ _COMPRESSIONS = ("off", "zlib")
 # The names of MySQL's own client.
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 DEMANDED = ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
-_LOGIN_NUMBERS = (1045, 1698, 1130, 1129, 1044, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059)
+_LOGIN_NUMBERS = (1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059)
 
 
 def arguments(url: Url, side: str) -> dict[str, Any]:
@@ -43,11 +41,9 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         ConfigError: An option of the URL is unknown or wrong.
     """
     options = dict(url.options)
-    unknown = sorted(options.keys() - set(_KNOWN))
-    if unknown:
-        raise _wrong(side, f"unknown option in the URL: {', '.join(unknown)}", _KNOWN)
+    check_known(options, _KNOWN, side)
     if options.get("charset", "utf8mb4") != "utf8mb4":
-        raise _wrong(side, f"charset={options['charset']} in the URL", ("utf8mb4",))
+        raise wrong(f"charset={options['charset']} in the URL", ("utf8mb4",), side)
     path = _socket_path(url, options)
     mode = _mode(options, side, path)
     return {
@@ -59,7 +55,7 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         "password": url.password.reveal().encode().decode("latin-1") if url.password else "",
         "db": url.database,
         "charset": "utf8mb4",
-        "connect_timeout": _timeout_s(options.get("connect_timeout"), side),
+        "connect_timeout": timeout_s(options, side),
         "program_name": options.get("program_name", "fastload"),
         "ssl": None if path else _tls(mode, options, side),
         "tls_demanded": mode in DEMANDED,
@@ -82,34 +78,16 @@ def _socket_path(url: Url, options: Any) -> str | None:
     return path
 
 
-def _wrong(side: str, what: str, known: tuple[str, ...]) -> errors.ConfigError:
-    return errors.ConfigError(what, side=side, hint=f"known: {', '.join(known)}")
-
-
 def _compresses(word: str, side: str) -> bool:
     if word not in _COMPRESSIONS:
-        raise _wrong(side, f"compression={word} in the URL", _COMPRESSIONS)
+        raise wrong(f"compression={word} in the URL", _COMPRESSIONS, side)
     return word == "zlib"
-
-
-def _timeout_s(text: str | None, side: str) -> float:
-    try:
-        seconds = CONNECT_TIMEOUT_S if text is None else float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise errors.ConfigError(
-            f"connect_timeout={text} in the URL is no number of seconds above 0",
-            side=side,
-            hint=f"leave it out for {CONNECT_TIMEOUT_S:.0f} s",
-        )
-    return seconds
 
 
 def _mode(options: dict[str, str], side: str, path: str | None) -> str:
     mode = options.get("ssl_mode", "VERIFY_CA" if "ssl_ca" in options else "PREFERRED").upper()
     if mode not in _MODES:
-        raise _wrong(side, f"ssl_mode={options['ssl_mode']} in the URL is no mode", _MODES)
+        raise wrong(f"ssl_mode={options['ssl_mode']} in the URL is no mode", _MODES, side)
     if path and mode in DEMANDED:
         raise errors.ConfigError(
             f"ssl_mode={mode} in the URL of a unix socket, which stays inside one machine",
@@ -122,26 +100,13 @@ def _mode(options: dict[str, str], side: str, path: str | None) -> str:
 def _tls(mode: str, options: dict[str, str], side: str) -> ssl.SSLContext | None:
     if mode == "DISABLED":
         return None
-    files = {name: options[name] for name in _FILES if name in options}
-    for name, path in files.items():
-        if not Path(path).is_file():
-            raise errors.ConfigError(
-                f"{name} in the URL is no file: {path}", side=side, hint="check the path"
-            )
-    verifies = mode.startswith("VERIFY")
-    try:
-        context = ssl.create_default_context(cafile=files.get("ssl_ca"))
-        context.check_hostname = mode == "VERIFY_IDENTITY"
-        context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
-        if "ssl_cert" in files:
-            context.load_cert_chain(files["ssl_cert"], files.get("ssl_key"))
-    except ssl.SSLError as error:
-        raise errors.ConfigError(
-            f"the certificates that the URL names cannot be used: {error.reason or error}",
-            side=side,
-            hint=f"check {', '.join(files)}: PEM files are needed, and a key that fits",
-        ) from error
-    return context
+    return tls_context(
+        options,
+        side,
+        _FILES,
+        verifies=mode.startswith("VERIFY"),
+        checks_name=mode == "VERIFY_IDENTITY",
+    )
 
 
 @contextmanager
@@ -173,6 +138,13 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
             side=side,
             hint="check the name after the last slash of the URL, or create the database",
         ) from error
+    if number == 1044:
+        raise errors.AuthenticationError(
+            f"the server at {place(url)} lets user {url.user!r} in, but not into database "
+            f"{url.database!r}: {message} ({number})",
+            side=side,
+            hint="check the name after the last slash of the URL, or GRANT rights over it",
+        ) from error
     if number in (3159, 4150) or "insecure transport" in message:
         raise errors.TlsError(
             f"the server at {place(url)} takes encrypted connections only",
@@ -181,7 +153,7 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
         ) from error
     if number in _LOGIN_NUMBERS:
         raise errors.AuthenticationError(
-            f"the server at {place(url)} refused user {url.user!r}: {message} ({number})",
+            f"the server at {place(url)} refused {_user(url)}: {message} ({number})",
             side=side,
             hint="check user and password, and that the user may come in from this host"
             + _maybe_in_the_clear(url),
@@ -193,6 +165,10 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
             hint="check host and port, and the server's log",
         ) from error
     raise refusal(number, message, side) from error
+
+
+def _user(url: Url) -> str:
+    return f"user {url.user!r}" if url.user else "a login without a user"
 
 
 def _maybe_in_the_clear(url: Url) -> str:
@@ -218,7 +194,8 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
         raise errors.ConnectError(
             f"the server at {place(url)} did not answer",
             side=side,
-            hint="check host and port, and that no firewall drops packets on the way",
+            hint="check host and port (servers of other kinds wait in silence), and that no "
+            "firewall drops packets on the way",
         ) from error
     if isinstance(cause, EOFError):
         raise errors.ConnectError(
@@ -226,10 +203,11 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
             side=side,
             hint="check host and port, and the server's log",
         ) from error
+    what = "the path" if _socket_path(url, url.options) else "host and port"
     raise errors.ConnectError(
         f"no server answers at {place(url)}",
         side=side,
-        hint="check host and port, and that the server is running and listens there",
+        hint=f"check {what}, and that the server is running and listens there",
     ) from error
 
 

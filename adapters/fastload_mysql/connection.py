@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeAlias
 
 from pymysql import err
+from pymysql.constants import CLIENT
 
 from fastload.errors import FastloadError, SourceError, TargetError
 from fastload_mysql.compression import begin_command
 from fastload_mysql.driver_errors import translated
+from fastload_mysql.flavours import Server
 from fastload_mysql.packets import COM_QUIT, IN_TRANSACTION, framed
 from fastload_mysql.wire import Wire
 
@@ -46,7 +48,15 @@ class Connection:
         self._reader: Any = raw._reader
         self._allows_files = raw._local_infile
         raw._local_infile = False
+        # Whether LOAD DATA LOCAL is worth a try: the login allowed it, and it was not refused.
+        self.sends_files = bool(raw.client_flag & CLIENT.LOCAL_FILES)
         _keep_alive(self._writer)
+
+    @property
+    def product(self) -> Server:
+        """What answers, by what it can do; known once the session is configured."""
+        major, minor, patch = (*self.version, 0, 0, 0)[:3]
+        return Server(flavour=self.flavour, version=(major, minor, patch))
 
     @property
     def usable(self) -> bool:
@@ -79,6 +89,11 @@ class Connection:
         result = await self._query(sql, args)
         return int(result.affected_rows)
 
+    async def change(self, sql: bytes) -> tuple[int, int]:
+        """Run one statement as it is; return the rows it changed, and how many warnings it gave."""
+        result = await self._query(sql, ())
+        return int(result.affected_rows), int(result.warning_count)
+
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """Return all rows."""
         return list((await self._query(sql, args)).rows or ())
@@ -103,7 +118,7 @@ class Connection:
         """Return a value as SQL, as this session's server reads it."""
         return str(self.raw.literal(value))
 
-    async def _query(self, sql: str, args: Sequence[Any]) -> Any:
+    async def _query(self, sql: str | bytes, args: Sequence[Any]) -> Any:
         with translated(self.side):
             if not self.usable:
                 raise ConnectionResetError("the connection is closed")

@@ -20,7 +20,7 @@ async def advance(
 ) -> None:
     """Set every sequence that is here and whose value is known; see ``Target.advance``."""
     owners = sorted({s.owner[0] for s in sequences if s.owner is not None})
-    if connection.flavour == "mysql" and connection.version >= (8,):
+    if connection.product.keeps_statistics:
         await connection.execute(FRESH)
     rows = await connection.fetch(standing(owners)) if owners else []
     here = [(str(s), str(t), str(c), value) for s, t, c, value in rows]

@@ -21,10 +21,11 @@ from fastload.model import (
 )
 from fastload.schema_work import Renames
 from fastload_mysql.clauses import check, collation_of, column, key_or_index, with_table
+from fastload_mysql.databases import creating
 from fastload_mysql.ddl_after import after_steps
 from fastload_mysql.naming import lowered
 from fastload_mysql.numbering import create
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 
 
 def render(
@@ -112,8 +113,10 @@ def _making_names(catalog: Catalog, existing: Inspection, new: list[Table]) -> l
 
 
 def _making_schema(schema: str) -> Step:
-    statement = f"CREATE DATABASE IF NOT EXISTS {ident(schema)}"
-    return Step(id=f"schema:{schema}", title=f"database {schema}", statements=(statement,))
+    statement, there = creating(schema)
+    return Step(
+        id=f"schema:{schema}", title=f"database {schema}", statements=(statement,), done=(there,)
+    )
 
 
 def _making_sequence(sequence: Sequence) -> Step:

@@ -25,6 +25,8 @@ _NOT_ITS_TEXT = (
     "digits beyond a double's go; types={...: 'text'} keeps them"
 )
 
+_NO_JSON = "made as longtext: this server has no type for documents"
+
 # Items of lists that JSON has a form for.
 _ITEM = (
     r"bool|u?int\d+|halffloat|float|double|decimal\d+\(.+\)|string|large_string|"
@@ -58,6 +60,7 @@ _PLAIN: tuple[tuple[str, str, str], ...] = (
 )
 _DECIMAL = re.compile(r"decimal\d+\((\d+), ?(-?\d+)\)")
 _TEXT_NUMBER = re.compile(r"opaque\[(numeric|decimal), [^,]+, string\]")
+_OPAQUE = re.compile(r"opaque\[(.+), [^,]+, \w+\]", re.DOTALL)
 _DICTIONARY = re.compile(r"dictionary<values=(.+), indices=\w+, ordered=\d>")
 _TEXT = re.compile(r"string|large_string|string_view|utf8|null|opaque\[.+, string\]", re.DOTALL)
 _BYTES = re.compile(r"binary|large_binary|binary_view|opaque\[.+, binary\]", re.DOTALL)
@@ -105,14 +108,32 @@ def declare(
     if arrow == "arrow.uuid":
         return _uuid(server)
     if arrow == "month_day_nano_interval":
-        return _ascii(f"varchar({_INTERVAL_CHARACTERS})", "interval", server)
+        found = _ascii(f"varchar({_INTERVAL_CHARACTERS})", "interval", server)
+        return msgspec.structs.replace(found, note=_kept("interval", "text, as ISO 8601 has it"))
     if _TEXT.fullmatch(arrow):
-        return _text(column.length, server, longest)
+        return _told(_text(column.length, server, longest), arrow, "text")
     if match := _FIXED_BYTES.fullmatch(arrow):
         return _fixed_bytes(int(match[1]), longest)
     if _BYTES.fullmatch(arrow):
-        return _bytes(column.length, longest)
-    return _plain(column, arrow, server, table)
+        found = _bytes(column.length, longest)
+        return _told(found, arrow, "bytes, in the source's own form")
+    found = _plain(column, arrow, server, table)
+    if found.type == "json" and not server.has_json:
+        longtext = _collated("longtext", "json", server, None)
+        return msgspec.structs.replace(longtext, note=("type of column", _NO_JSON))
+    return found
+
+
+def _told(found: Declared, arrow: str, form: str) -> Declared:
+    """Return the declaration with what becomes of a type that is the source's own."""
+    own = _OPAQUE.match(arrow)
+    if own is None or found.note is not None:
+        return found
+    return msgspec.structs.replace(found, note=_kept(own[1], form))
+
+
+def _kept(type_: str, form: str) -> tuple[str, str]:
+    return "type of column", f"{type_} is kept as {form}"
 
 
 def _plain(column: Column, arrow: str, server: Server, table: str) -> Declared:
@@ -187,7 +208,11 @@ def _uuid(server: Server) -> Declared:
     if server.has_uuid:
         return Declared(type="uuid", encode="uuid")
     return Declared(
-        type="char(36)", encode="uuid_text", charset="ascii", collation="ascii_general_ci"
+        type="char(36)",
+        encode="uuid_text",
+        charset="ascii",
+        collation="ascii_general_ci",
+        note=_kept("uuid", "text"),
     )
 
 

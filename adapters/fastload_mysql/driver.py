@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, supp
 from typing import Any, TypeAlias
 
 import anyio
+from pymysql.charset import charset_by_name
 
 from fastload import sessions
 from fastload.url import Url
@@ -35,21 +36,13 @@ _SETTINGS = {
     "net_write_timeout": str(_PATIENCE_S),
     "innodb_lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "lock_wait_timeout": str(LOCK_TIMEOUT_S),
+    "default_storage_engine": "InnoDB",
     "group_concat_max_len": str((1 << 32) - 1),
     "sql_select_limit": "18446744073709551615",
     "max_join_size": "18446744073709551615",
     "sql_big_selects": "1",
     "sql_safe_updates": "0",
     "sql_auto_is_null": "0",
-}
-_FLAVOUR_SETTINGS: dict[Flavour, dict[str, str]] = {
-    "mysql": {"max_execution_time": "0"},
-    "mariadb": {
-        "max_statement_time": "0",
-        "idle_transaction_timeout": "0",
-        "idle_readonly_transaction_timeout": "0",
-        "idle_write_transaction_timeout": "0",
-    },
 }
 # Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
 # refuses what does not fit, but takes the dates that only this family has, and zero as a key.
@@ -85,7 +78,7 @@ class MysqlDriver:
         connection.flavour = _flavour(row)
         connection.version = tuple(map(int, re.findall(r"\d+", str(row[0]))[:3]))
         connection.thread_id, connection.server = int(row[2]), row[3:]
-        settings = _SETTINGS | _FLAVOUR_SETTINGS[connection.flavour]
+        settings = _SETTINGS | dict.fromkeys(connection.product.time_limits, "0")
         settings["sql_mode"] = f"'{_SQL_MODE[self.side]}'"
         pairs = ", ".join(f"{name} = {value}" for name, value in settings.items())
         await connection.execute(f"SET NAMES utf8mb4, {pairs}")
@@ -138,11 +131,16 @@ class MysqlDriver:
     async def reset(self, connection: Connection) -> None:
         """Give all settings the values of the caller's sessions."""
         raw = connection.raw
+        if not connection.product.has_reset:
+            await connection.close()  # the pool makes another
+            return
         async with connection.exchange() as wire:
             wire.command(COM_RESET_CONNECTION)
             await wire.packet()
             connection.in_step()
-        await raw.set_charset(raw.charset)
+        # The login's collation: what SET NAMES alone chooses is the server's affair.
+        charset: Any = charset_by_name(raw.charset)
+        await raw.query(f"SET NAMES {raw.charset} COLLATE {charset.collation}")
         if raw.sql_mode is not None:
             await raw.query(f"SET sql_mode={raw.sql_mode}")
         if raw.init_command is not None:

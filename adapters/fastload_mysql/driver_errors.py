@@ -19,6 +19,10 @@ from fastload import errors
 _DRIVER_ERRORS = (err.Error, OSError, EOFError)
 
 
+class LocalRefused(errors.TargetError):
+    """The server takes no LOAD DATA LOCAL: nothing was sent, and the transaction goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Meaning:
     """What an error number stands for.
@@ -50,10 +54,13 @@ _VALUE = _Meaning(target=errors.EncodeError)
 _FULL = _Meaning(
     target=errors.TargetFull, hint="free space on the server, then start the run again"
 )
-_RIGHTS = _Meaning(hint="GRANT the right named above to this user; fastload doctor lists them")
+_RIGHTS = _Meaning(hint="fastload doctor URL prints the GRANT that this user lacks")
 _LOGIN = _Meaning(errors.AuthenticationError, "check user and password")
 _NO_TABLE = _Meaning(hint="the table was dropped or renamed, or is in another database")
-_NO_LOCAL = _Meaning(hint="SET GLOBAL local_infile = ON on the target, or ask who may")
+_CHANGED = _Meaning(errors.SnapshotLost, "the table was altered or emptied; start the run again")
+_NO_LOCAL = _Meaning(
+    hint="SET GLOBAL local_infile = ON on the target, or ask who may", target=LocalRefused
+)
 _PACKET = _Meaning(hint="raise max_allowed_packet on the server")
 
 _BY_NUMBER: dict[int, _Meaning] = {
@@ -75,8 +82,9 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059), _LOGIN),
         ((1049,), _Meaning(errors.DatabaseNotFound, "check the database's name in the URL")),
         ((1146, 1051), _NO_TABLE),
+        ((1412,), _CHANGED),
         ((1148, 3948, 4166), _NO_LOCAL),
-        ((1153, 2020), _PACKET),
+        ((1153, 2020, 1301), _PACKET),
         ((2066,), _Meaning(errors.ConnectError, "leave out compression=zlib", retryable=False)),
         ((1290, 1792, 1836), _Meaning(hint="the server or session is read-only; check read_only")),
     )
@@ -86,6 +94,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
 # the system's words for a full disk and a full quota, 135 and 136 the engine's for a full file.
 _BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
 _NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
+_BAD_JSON = 3140
 # MySQL names the column alone, MariaDB at times database, table and column.
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
 
@@ -121,6 +130,8 @@ def refusal(number: int, message: str, side: str, table: str | None = None) -> e
     if kind in (errors.ConstraintError, errors.EncodeError):
         found = _COLUMN.search(message)
         made.column = (found[1] or found[2]) if found else None
+        if number == _BAD_JSON and made.column:  # it alone is told as table.column
+            made.column = made.column.removeprefix(f"{(table or '').rpartition('.')[2]}.")
     made.retryable = kind.retryable if meaning.retryable is None else meaning.retryable
     return made
 

@@ -1,7 +1,8 @@
-# What all fields of LOAD DATA's text have in common.
+# What all fields of LOAD DATA's text have in common, and literals of SQL with them.
 #
 # Fields end with a tab, rows with a newline; a backslash escapes these and itself; \N is NULL
-# (MySQL Reference Manual, "LOAD DATA Statement", section "Field and Line Handling").
+# (MySQL Reference Manual, "LOAD DATA Statement", section "Field and Line Handling"). In a quoted
+# literal it escapes itself and the quote ("String Literals"); encode_literals.pxd has the rest.
 #
 # Guarantees: a function that returns NO_FAULT has left room for the byte that ends its field.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -25,6 +26,9 @@ cdef struct Form:
     uint32_t step            # of moments: microseconds that the last of these stands for
     int32_t size             # of bit and binary: bytes
     bint is_quoted           # an item of a JSON array that is a string there
+    uint64_t specials[3]     # what a backslash has to escape, each byte eight times over
+    const char* opening      # of a literal: what comes before the value
+    int32_t opening_bytes
 
 
 cdef inline const Form* form_of(const Input* input) noexcept nogil:

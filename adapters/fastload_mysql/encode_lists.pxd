@@ -103,6 +103,8 @@ cdef inline FaultCode put_json_text(const Input* item, int64_t row, Out* out) no
             put_word(out, b'\\\\"', 3)
         elif at[i] == c"\\":
             put_word(out, b"\\\\\\\\", 4)
+        elif at[i] == c"'" and form_of(item).opening_bytes:
+            put_word(out, b"\\'", 2)
         else:
             out.at[0] = at[i]
             out.at += 1

@@ -18,24 +18,31 @@ cdef enum:
     UUID_CHARACTERS = 36
 
 
-cdef inline bint is_special(char byte) noexcept nogil:
-    return byte == c"\t" or byte == c"\n" or byte == c"\\"
+cdef inline bint is_special(const Form* form, char byte) noexcept nogil:
+    return (
+        byte == <char>form.specials[0] or byte == <char>form.specials[1]
+        or byte == <char>form.specials[2]
+    )
 
 
-cdef inline int64_t count_special(const char* at, int64_t size) noexcept nogil:
+cdef inline int64_t count_special(const Form* form, const char* at, int64_t size) noexcept nogil:
     """Count the bytes to escape; written so that compilers vectorise it."""
+    cdef char first = <char>form.specials[0], second = <char>form.specials[1]
+    cdef char third = <char>form.specials[2]
     cdef int64_t found = 0, i
     for i in range(size):
-        found += (at[i] == c"\t") | (at[i] == c"\n") | (at[i] == c"\\")
+        found += (at[i] == first) | (at[i] == second) | (at[i] == third)
     return found
 
 
-cdef inline bint has_special(const char* at, int64_t size) noexcept nogil:
+cdef inline bint has_special(const Form* form, const char* at, int64_t size) noexcept nogil:
     """Say whether any byte needs escaping; written so that compilers vectorise it."""
+    cdef char first = <char>form.specials[0], second = <char>form.specials[1]
+    cdef char third = <char>form.specials[2]
     cdef unsigned char seen = 0
     cdef int64_t i
     for i in range(size):
-        seen |= (at[i] == c"\t") | (at[i] == c"\n") | (at[i] == c"\\")
+        seen |= (at[i] == first) | (at[i] == second) | (at[i] == third)
     return seen
 
 
@@ -44,34 +51,36 @@ cdef inline uint64_t zero_bytes(uint64_t word) noexcept nogil:
     return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL
 
 
-cdef inline FaultCode put_escaped(const char* at, int64_t size, Out* out) noexcept nogil:
+cdef inline FaultCode put_escaped(
+    const Form* form, const char* at, int64_t size, Out* out
+) noexcept nogil:
     cdef const char* end = at + size
     cdef char* to = out.at
     cdef uint64_t word
-    if not has_room(out, 2 * size) and not has_room(out, size + count_special(at, size)):
+    if not has_room(out, 2 * size) and not has_room(out, size + count_special(form, at, size)):
         return NO_ROOM
     while at < end:
         if end - at >= 8:
             memcpy(&word, at, 8)
             if not (
-                zero_bytes(word ^ 0x0909090909090909ULL) | zero_bytes(word ^ 0x0A0A0A0A0A0A0A0AULL)
-                | zero_bytes(word ^ 0x5C5C5C5C5C5C5C5CULL)
+                zero_bytes(word ^ form.specials[0]) | zero_bytes(word ^ form.specials[1])
+                | zero_bytes(word ^ form.specials[2])
             ):
                 memcpy(to, at, 8)
                 at, to = at + 8, to + 8
                 continue
-        to = store_escaped(to, at[0])
+        to = store_escaped(form, to, at[0])
         at += 1
     out.at = to
     return NO_FAULT
 
 
-cdef inline char* store_escaped(char* to, char byte) noexcept nogil:
-    if not is_special(byte):
+cdef inline char* store_escaped(const Form* form, char* to, char byte) noexcept nogil:
+    if not is_special(form, byte):
         to[0] = byte
         return to + 1
     to[0] = c"\\"
-    to[1] = c"t" if byte == c"\t" else c"n" if byte == c"\n" else c"\\"
+    to[1] = c"t" if byte == c"\t" else c"n" if byte == c"\n" else byte
     return to + 2
 
 
@@ -136,7 +145,7 @@ cdef inline FaultCode put_bytes(const Input* input, int64_t row, Out* out) noexc
     """Write bytes, or a text that is known to be UTF-8."""
     cdef int64_t begin = 0, size = 0
     cdef FaultCode fault = find(input, row, &begin, &size)
-    return fault if fault != NO_FAULT else put_escaped(input.values + begin, size, out)
+    return fault if fault != NO_FAULT else put_escaped(form_of(input), input.values + begin, size, out)
 
 
 cdef inline FaultCode put_text(const Input* input, int64_t row, Out* out) noexcept nogil:
@@ -157,12 +166,13 @@ cdef inline void choose_bytes(Input* input, int64_t row, int64_t end) noexcept n
     cdef int64_t begin = 0, size = 0
     input.encode = &put_bytes
     if row < end and whole_extent(input, row, end, &begin, &size) == NO_FAULT:
-        if not has_special(input.values + begin, size):
+        if not has_special(form_of(input), input.values + begin, size):
             input.encode = &put_plain
 
 
 cdef inline FaultCode put_fixed_bytes(const Input* input, int64_t row, Out* out) noexcept nogil:
-    return put_escaped(input.values + input.width * (row + input.first), input.width, out)
+    cdef const char* at = input.values + input.width * (row + input.first)
+    return put_escaped(form_of(input), at, input.width, out)
 
 
 cdef inline FaultCode put_bits(const Input* input, int64_t row, Out* out) noexcept nogil:
@@ -184,16 +194,20 @@ cdef inline FaultCode put_big_endian(const Form* form, uint64_t value, Out* out)
         return OUT_OF_RANGE
     for i in range(form.size):
         digits[form.size - 1 - i] = <char>(value >> 8 * i & 0xFF)
-    return put_escaped(digits, form.size, out)
+    return put_escaped(form, digits, form.size, out)
 
 
 cdef inline FaultCode put_uuid(const Input* input, const char* uuid, Out* out) noexcept nogil:
     """Write a uuid's bytes, or their text where the column is one."""
     if form_of(input).size == 16:
+<<<<<<< HEAD
         # MariaDB swaps the parts of these, and no uuid comes back as it was (10.11, measured).
         if uuid[6] & -uuid[8] & 0x80:
             return OUT_OF_RANGE
         return put_escaped(uuid, 16, out)
+=======
+        return put_escaped(form_of(input), uuid, 16, out)
+>>>>>>> main
     return put_hexadecimal(uuid, out)
 
 

@@ -46,7 +46,7 @@ _TAKEN_BY: dict[str, tuple[str, ...]] = {
     "uuid_text": ("uuid", "uuid_text", "binary", *_TEXTS),
     "interval": ("interval", *_TEXTS),
     "geometry": ("geometry",),
-    "raw": ("raw",),
+    "raw": ("raw", "blob"),
 }
 # Word -> characters of the values written as text.
 _LENGTHS = {

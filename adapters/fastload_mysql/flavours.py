@@ -76,6 +76,66 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         return self.has(mysql=None, mariadb=(10, 3, 1))
 
     @property
+    def has_windows(self) -> bool:
+        """Whether there are window functions."""
+        return self.has(mysql=(8, 0, 2), mariadb=(10, 2, 0))
+
+    @property
+    def has_json(self) -> bool:
+        """Whether there is a type for documents, or a name for one."""
+        return self.has(mysql=(5, 7, 8), mariadb=(10, 2, 7))
+
+    @property
+    def has_generated_columns(self) -> bool:
+        """Whether it computes columns as the standard says."""
+        return self.has(mysql=(5, 7, 6), mariadb=(10, 2, 1))
+
+    @property
+    def has_spatial_indexes(self) -> bool:
+        """Whether InnoDB has any."""
+        return self.has(mysql=(5, 7, 5), mariadb=(10, 2, 2))
+
+    @property
+    def has_plain_timestamps(self) -> bool:
+        """Whether a timestamp without a default has none; before, the first followed the clock."""
+        return self.has(mysql=(8, 0, 2), mariadb=(10, 10, 1))
+
+    @property
+    def has_reset(self) -> bool:
+        """Whether a session can be given its settings back."""
+        return self.has(mysql=(5, 7, 3), mariadb=(10, 2, 4))
+
+    @property
+    def keeps_statistics(self) -> bool:
+        """Whether the catalogue answers with old counters, unless it is asked for fresh ones."""
+        return self.has(mysql=(8, 0, 3), mariadb=None)
+
+    @property
+    def log_status(self) -> str:
+        """The statement that tells where its log stands."""
+        renamed = self.has(mysql=(8, 2, 0), mariadb=None)
+        return "SHOW BINARY LOG STATUS" if renamed else "SHOW MASTER STATUS"
+
+    @property
+    def index_part_bytes(self) -> int:
+        """The most bytes of one column in an index, as servers are set without being told."""
+        return 3072 if self.has(mysql=(5, 7, 7), mariadb=(10, 2, 2)) else 767
+
+    @property
+    def has_srids(self) -> bool:
+        """Whether a column may be bound to one system of coordinates."""
+        return self.has(mysql=(8, 0, 3), mariadb=None)
+
+    @property
+    def time_limits(self) -> tuple[str, ...]:
+        """The variables that end statements or transactions of a session, if above zero."""
+        if not self.is_mariadb:
+            return ("max_execution_time",) if self.version >= (5, 7, 8) else ()
+        idle = ("", "_readonly", "_write")
+        idle_limits = tuple(f"idle{kind}_transaction_timeout" for kind in idle)
+        return ("max_statement_time", *(idle_limits if self.version >= (10, 3, 0) else ()))
+
+    @property
     def has_uuid(self) -> bool:
         """Whether there is a type for UUIDs."""
         return self.has(mysql=None, mariadb=(10, 7, 1))

@@ -7,6 +7,7 @@ knows no ed25519, and has a time limit for the TCP connection only.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import aiomysql
@@ -46,6 +47,7 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         self._tls_demanded = tls_demanded
         self._compresses = compresses
         self._reads_header = False
+        self._opened: Any = None
         self._timeout_s = connect_timeout
         # One statement at a time: none can be smuggled in behind another.
         self.client_flag &= ~CLIENT.MULTI_STATEMENTS
@@ -59,11 +61,20 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
                 await self._connect()
         except BaseException:
             self.close()
+            await self._closed()
             raise
         # Only load_local sends anything, whatever a server asks for elsewhere.
         self._local_infile = False
 
+    async def _closed(self) -> None:
+        """Let the loop close what was opened: the driver forgets it, and the loop may end."""
+        if self._opened is not None:
+            self._opened.transport.abort()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(1), suppress(OSError):
+                await self._opened.wait_closed()
+
     async def _get_server_information(self) -> None:
+        self._opened = self._writer
         await super()._get_server_information()
         if not self._ssl_context or self.server_capabilities & CLIENT.SSL:
             return

@@ -13,23 +13,36 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         identity: Of server and database.
+        server_identity: Of the server, whose tables each session can name.
+        counts_alone: Whether one statement at a time draws numbers for AUTO_INCREMENT of a table,
+            and LOAD DATA counts as one that does.
+        takes_files: Whether LOAD DATA LOCAL works, as far as both sides say.
     """
 
     identity: str
+    server_identity: str
     name: str | None
     server: Server
+    takes_files: bool
+    counts_alone: bool
 
 
 async def read_database(connection: Connection) -> Database:
     """Return what a connection leads to."""
-    row = await connection.fetchrow("SELECT DATABASE(), @@lower_case_table_names")
+    row = await connection.fetchrow(
+        "SELECT DATABASE(), @@lower_case_table_names, @@local_infile, @@innodb_autoinc_lock_mode"
+    )
     assert row is not None
-    name, folds = row
+    name, folds, local_infile, lock_mode = row
     version = ".".join(map(str, connection.version))
+    server = f"mysql:{await _server_id(connection)}"
     return Database(
-        identity=f"mysql:{await _server_id(connection)}/{name or ''}",
+        identity=f"{server}/{name or ''}",
+        server_identity=server,
         name=name,
         server=server_of(connection.flavour, version, int(folds)),
+        takes_files=bool(local_infile) and connection.sends_files,
+        counts_alone=int(lock_mode) < 2,
     )
 
 

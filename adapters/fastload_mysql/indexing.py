@@ -54,7 +54,7 @@ def index(found: Index, here: Table, source: Table, read: str, server: Server) -
         raise Refused(f"MySQL's indexes have up to {MOST_PARTS} columns")
     use = "unique" if found.unique else "index"
     parts = [_expression(c, here, source, read, server, use) for c in found.columns]
-    columns = _prefixed(parts, here, unique=found.unique)
+    columns = _prefixed(parts, here, server, unique=found.unique)
     return msgspec.structs.replace(
         found,
         definition=definition(columns),
@@ -82,13 +82,15 @@ def _expression(
     return msgspec.structs.replace(column, expression=words.text)
 
 
-def _prefixed(parts: list[IndexColumn], here: Table, *, unique: bool) -> tuple[IndexColumn, ...]:
+def _prefixed(
+    parts: list[IndexColumn], here: Table, server: Server, *, unique: bool
+) -> tuple[IndexColumn, ...]:
     """Index the first characters where the whole has no room; unique ones were given room."""
     named = [here.column(p.name) for p in parts if p.name is not None]
     for column in named:
         if not is_indexed(column.type):
             raise Refused(f"MySQL has no index over {column.type}")
-    room = shared_room(named)
+    room = shared_room(named, server.index_part_bytes)
     made = []
     for part in parts:
         most = room.get(part.name or "")
@@ -184,7 +186,17 @@ def _action(found: ForeignKey, event: str, here: Table, told: list[NotCarried]) 
         reason = f"{words} {action}, and a column takes no NULL"
         told.append(NotCarried("action of foreign key", name, reason))
         return "NO ACTION"
+    if action not in ("NO ACTION", "RESTRICT") and _is_base(found, here):
+        reason = f"{words} {action}, and a stored column is generated from this one"
+        told.append(NotCarried("action of foreign key", name, reason))
+        return "NO ACTION"
     return action
+
+
+def _is_base(found: ForeignKey, here: Table) -> bool:
+    """Say whether a stored column may be generated from the key's; a word in a text counts too."""
+    texts = [c.generated for c in here.columns if c.generated is not None]
+    return any(ident(column) in text for column in found.columns for text in texts)
 
 
 def _family(type_: str) -> str:

@@ -11,6 +11,7 @@ from fastload.model import Catalog, ExistingTable, Inspection, QualifiedName, Ta
 from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog import read_tables
 from fastload_mysql.connection import Connection
+from fastload_mysql.engines import unsafe
 from fastload_mysql.quoting import qualified
 
 _TRIGGERS = """
@@ -60,6 +61,7 @@ def _existing(table: Table, empty: bool, triggers: _Found, referring: _Found) ->
         table=msgspec.structs.replace(table, extra={k: v for k, v in extra.items() if v}),
         empty=empty,
         obstacles=tuple(f"trigger {name}" for name in triggers[table.name]),
+        unsafe=unsafe(table),
     )
 
 

@@ -1,45 +1,46 @@
-"""Values between two keys, to try as boundaries: arithmetic over texts that the server gave.
+"""How keys of each type are told, written and guessed.
 
-Only a guess is needed here. Order is the server's: a candidate is looked up under the column's
-own collation, and the key that is found there is what bounds a partition.
+Only a guess is needed between two keys. Order is the server's: a guess is looked up under the
+column's own collation, and the key that is found there is what bounds a partition.
 """
 
 from __future__ import annotations
 
-import datetime
+import ipaddress
 from collections.abc import Callable
-from decimal import Decimal
 from typing import NamedTuple
 
 from fastload.model import Column
+from fastload_mysql import key_moments, key_texts
+from fastload_mysql.key_texts import evenly
 
-_DIGITS = 12
-_DAY = datetime.date(1, 1, 1)
-_SECOND = datetime.datetime(1, 1, 1)
+Guesses = Callable[[str, str, int], list[str]]
 
 
 class KeySpace(NamedTuple):
-    """How keys of one type are told, written and put between two others.
+    """How keys of one column are told, written and guessed.
 
     Attributes:
-        text: SQL for a key as text, around the column's name.
-        literal: SQL for a key given as that text.
-        middle: A text about half way between two.
+        tell: SQL for a key as text that says all of it, around the column's name.
+        literal: SQL for a key given as that text, in the column's own type.
+        guesses: Texts for ``guess``, up to so many and about evenly between two keys.
+        guess: SQL for such a text.
     """
 
-    text: str
+    tell: str
     literal: Callable[[str], str]
-    middle: Callable[[str, str], str]
+    guesses: Guesses
+    guess: Callable[[str], str]
 
 
 def space_of(column: Column) -> KeySpace | None:
     """Return the space of a column's keys; None for types whose order is not known here."""
-    if column.labels or "members" in column.extra:
-        return None  # sorted by number
-    codec = column.extra["decode"].partition(":")[0]
-    if codec == "text" and not (column.collation or "").endswith("_bin"):
-        return _FOLDED
-    return _SPACES.get(codec)
+    if column.labels or "members" in column.extra or "retyped" in column.extra:
+        return None  # sorted by number, or by values of another type than what is read
+    codec = column.extra["decode"]
+    if codec == "text":
+        return _text(column)
+    return _SPACES.get(codec.partition(":")[0]) or _SPACES.get(codec)
 
 
 def known_space(column: Column) -> KeySpace:
@@ -49,85 +50,85 @@ def known_space(column: Column) -> KeySpace:
     return space
 
 
-def quoted(text: str) -> str:
-    """Return a text literal that no sql_mode reads otherwise."""
-    return f"_utf8mb4 X'{text.encode().hex()}'" if text else "_utf8mb4''"
+def _text(column: Column) -> KeySpace | None:
+    """Compare texts in the column's own character set: its index is of no use for any other."""
+    charset, collation = column.extra.get("charset"), column.collation
+    if charset is None or collation is None:
+        return None
+    guesses = key_texts.guesses(charset, folded=not collation.endswith("_bin"))
+    return KeySpace(
+        "HEX({})",
+        lambda text: f"_{charset} X'{text}' COLLATE {collation}",
+        guesses,
+        lambda text: f"CONVERT(_utf8mb4 X'{text}' USING {charset}) COLLATE {collation}",
+    )
 
 
-def _as_text(text: str) -> str:
+def _integers(low: str, high: str, count: int) -> list[str]:
+    return [str(n) for n in evenly(int(low), int(high), count)]
+
+
+def _decimals(low: str, high: str, count: int) -> list[str]:
+    """Count in the last digit, of which all keys of a column have equally many."""
+    scale = len(low.partition(".")[2])
+    numbers = evenly(int(low.replace(".", "")), int(high.replace(".", "")), count)
+    return [_pointed(n, scale) for n in numbers]
+
+
+def _pointed(number: int, scale: int) -> str:
+    if not scale:
+        return str(number)
+    digits = str(abs(number)).zfill(scale + 1)
+    return f"{'-' if number < 0 else ''}{digits[:-scale]}.{digits[-scale:]}"
+
+
+def _addresses(low: str, high: str, count: int) -> list[str]:
+    ends = [ipaddress.ip_address(text) for text in (low, high)]
+    kind = type(ends[0])
+    return [str(kind(n)) for n in evenly(int(ends[0]), int(ends[1]), count)]
+
+
+# MariaDB sorts an UUID by its groups from the last to the first.
+_GROUPS = (8, 4, 4, 4, 12)
+
+
+def _uuids(low: str, high: str, count: int) -> list[str]:
+    ends = [int("".join(reversed(text.split("-"))), 16) for text in (low, high)]
+    version = low[14]
+    return [_uuid(f"{n:032x}", version) for n in evenly(ends[0], ends[1], count)]
+
+
+def _uuid(digits: str, version: str) -> str:
+    """Spell a number as an UUID; one of another version may be sorted in another way."""
+    groups = []
+    for width in reversed(_GROUPS):
+        groups.append(digits[:width])
+        digits = digits[width:]
+    groups[2] = version + groups[2][1:]
+    return "-".join(reversed(groups))
+
+
+def _quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def _as_bytes(text: str) -> str:
+def _hex(text: str) -> str:
     return f"X'{text}'"
 
 
-def _middle_integer(low: str, high: str) -> str:
-    return str((int(low) + int(high) + 1) // 2)
-
-
-def _middle_decimal(low: str, high: str) -> str:
-    return f"{(Decimal(low) + Decimal(high)) / 2:f}"
-
-
-def _middle_date(low: str, high: str) -> str:
-    ends = [(datetime.date.fromisoformat(t) - _DAY).days for t in (low, high)]
-    return (_DAY + datetime.timedelta(days=(sum(ends) + 1) // 2)).isoformat()
-
-
-def _middle_datetime(low: str, high: str) -> str:
-    ends = [datetime.datetime.fromisoformat(t) - _SECOND for t in (low, high)]
-    return (_SECOND + (ends[0] + ends[1]) / 2).isoformat(" ")
-
-
-def _middle_bytes(low: str, high: str) -> str:
-    numbers = [int(t[: 2 * _DIGITS].ljust(2 * _DIGITS, "0"), 16) for t in (low, high)]
-    return f"{sum(numbers) // 2:0{2 * _DIGITS}x}"
-
-
-def _middle_text(low: str, high: str) -> str:
-    """Return a text between two, in the characters that either has after what they share."""
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), None)
-    if same is None:
-        same = min(len(low), len(high))
-    tails = [text[same : same + _DIGITS] for text in (low, high)]
-    codes = [ord(c) for tail in tails for c in tail] or [ord("a")]
-    least, most = min(*codes, ord("0")), max(*codes, ord("z"))
-    base = most - least + 2
-    numbers = [_number(tail, least, base) for tail in tails]
-    return low[:same] + _word(sum(numbers) // 2, least, base)
-
-
-def _number(text: str, least: int, base: int) -> int:
-    """Read a text as a fraction's digits; the end of a text is below every character."""
-    number = 0
-    for i in range(_DIGITS):
-        number = number * base + (ord(text[i]) - least + 1 if i < len(text) else 0)
-    return number
-
-
-def _word(number: int, least: int, base: int) -> str:
-    digits = []
-    for _ in range(_DIGITS):
-        number, digit = divmod(number, base)
-        digits.append(digit)
-    kept = digits[::-1]
-    # Surrogates are no characters of their own.
-    codes = [least + d - 1 if d else least for d in kept]
-    return "".join(chr(0xD7FF if 0xD800 <= c <= 0xDFFF else c) for c in codes)
-
-
-_INTEGER = KeySpace("{}", str, _middle_integer)
-_TEXT = KeySpace("CONVERT({} USING utf8mb4)", quoted, _middle_text)
-# Where A and a are one letter, guesses are made among small ones.
-_FOLDED = KeySpace(_TEXT.text, quoted, lambda low, high: _middle_text(low.lower(), high.lower()))
-_BYTES = KeySpace("HEX({})", _as_bytes, _middle_bytes)
+_INTEGER = KeySpace("{}", str, _integers, str)
+_TEXT = "CAST({} AS CHAR)"
+_ADDRESS = KeySpace(_TEXT, _quoted, _addresses, _quoted)
+_MOMENT = KeySpace(_TEXT, _quoted, key_moments.datetimes, _quoted)
 _SPACES = {
     **dict.fromkeys(("tiny", "utiny", "short", "ushort", "year", "long", "ulong"), _INTEGER),
     **dict.fromkeys(("longlong", "ulonglong"), _INTEGER),
-    "decimal": KeySpace("{}", str, _middle_decimal),
-    "date": KeySpace("{}", _as_text, _middle_date),
-    "datetime": KeySpace("{}", _as_text, _middle_datetime),
-    "text": _TEXT,
-    "blob": _BYTES,
+    "decimal": KeySpace(_TEXT, str, _decimals, str),
+    "date": KeySpace(_TEXT, _quoted, key_moments.dates, _quoted),
+    "datetime": _MOMENT,
+    "timestamp": _MOMENT,
+    "blob": KeySpace("HEX({})", _hex, key_texts.byte_guesses, _hex),
+    "uuid": KeySpace(_TEXT, _quoted, _uuids, _quoted),
+    "opaque_text:inet4": _ADDRESS,
+    "opaque_text:inet6": _ADDRESS,
 }

@@ -11,23 +11,26 @@ from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.quoting import ident, idents, qualified
 
 
-def stage(table: TablePlan, staging: QualifiedName) -> str:
-    """Return what makes the temporary table, whose key refuses a key that comes twice."""
+def stage(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> str:
+    """Return what makes the temporary table, whose key refuses a key that comes twice.
+
+    It has the columns that are written, as the target has them, so that keys are equal here that
+    are equal there.
+    """
     keys, columns = idents(table.merge_by), idents(table.target_columns)
     return (
         f"CREATE TEMPORARY TABLE {qualified(staging)} (PRIMARY KEY ({keys})) ENGINE = InnoDB "
-        f"SELECT {columns} FROM {qualified(table.target.name)} LIMIT 0"
+        f"SELECT {columns} FROM {qualified(into)} LIMIT 0"
     )
 
 
-def merge(table: TablePlan, staging: QualifiedName) -> Iterator[str]:
+def merge(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> Iterator[str]:
     """Yield the statements that bring the staged rows into the table."""
-    target, staged = qualified(table.target.name), qualified(staging)
+    target, staged = qualified(into), qualified(staging)
     same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
-    others = [c for c in table.target_columns if c not in table.merge_by]
     # Rows that are there are changed before others come, which may take what they let go.
-    if others:
-        changed = ", ".join(f"t.{ident(c)} = s.{ident(c)}" for c in others)
+    if changing := [c for c in table.target_columns if _may_differ(table, c)]:
+        changed = ", ".join(f"t.{ident(c)} = s.{ident(c)}" for c in changing)
         yield f"UPDATE {target} t JOIN {staged} s ON {same} SET {changed}"
     first, values = (
         ident(table.merge_by[0]),
@@ -39,7 +42,13 @@ def merge(table: TablePlan, staging: QualifiedName) -> Iterator[str]:
     )
 
 
+<<<<<<< HEAD
 def delete_staged(table: TablePlan, staging: QualifiedName) -> str:
     """Return the statement that deletes the rows whose keys are staged."""
     same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
     return f"DELETE t FROM {qualified(table.target.name)} t JOIN {qualified(staging)} s ON {same}"
+=======
+def _may_differ(table: TablePlan, column: str) -> bool:
+    """Say whether rows of one key may differ in a column: texts may that compare as equal."""
+    return column not in table.merge_by or bool(table.target.column(column).extra.get("charset"))
+>>>>>>> main

@@ -2,30 +2,37 @@
 
 A table that is made, or made anew, is loaded under another name and then renamed, which a server
 does at once or not at all, the table that was there included. Rows for a table that stays are one
-transaction with what clears it. In both, a row of the state's tables commits with the rows, so that
-a commit without an answer can be looked up.
+transaction with what clears it. In both, a mark in the state's tables commits with the rows, so
+that a commit without an answer can be looked up.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 
 import anyio
 import msgspec
 
+from fastload import retry
 from fastload.errors import ConnectionLost, FastloadError
 from fastload.model import Plan, QualifiedName, Receipt, TablePlan
-from fastload_mysql import state
+from fastload_mysql import state, stepping
 from fastload_mysql.connection import Connection
+from fastload_mysql.databases import make_database
 from fastload_mysql.ddl import create_table
 from fastload_mysql.driver import Sessions
-from fastload_mysql.quoting import ident, qualified
-from fastload_mysql.state import PREFIX, MysqlState, Tables
+from fastload_mysql.quoting import qualified
+from fastload_mysql.relations import is_there
+from fastload_mysql.state import MysqlState
+from fastload_mysql.state_tables import PREFIX, Tables
 from fastload_mysql.transaction import transaction
 
 _LOOK_UP_S = 15.0
 _LOOK_AGAIN_S = 0.2
+_BEGUN, _ROWS = "begun", "rows"
 
 Write = Callable[[Connection, QualifiedName], Awaitable[Receipt]]
 
@@ -38,11 +45,13 @@ class Once:
     ) -> None:
         self._sessions = sessions
         self._tables = tables
+        self._state = MysqlState(sessions, tables)
         self._plan = plan
         self._table = table.target
         self._write = write
         self._made = any(step.table == table.target.name for step in plan.before)
         self._name = _unused(table.target.name) if self._made else table.target.name
+        self._spare = _unused(table.target.name)
         self._mark = secrets.token_hex(16)
 
     async def run(self) -> Receipt:
@@ -51,26 +60,22 @@ class Once:
             await self._make()
             full = await self._write_rows()
             if self._made:
-                await self._put_in_place()
+                await retry.repeat(self._rename)
         except BaseException:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(_LOOK_UP_S, shield=True), suppress(FastloadError):
                 await self._clean_up()
             raise
-        await MysqlState(self._sessions, self._tables).discard(self._mark)
-        async with self._sessions.lend() as connection:
-            for step in self._plan.after:
-                for statement in step.statements:
-                    await connection.execute(statement)
+        await self._finish()
         return full
 
     async def _make(self) -> None:
+        """Make what the rows need, and a mark for whose sake the state stays."""
         async with self._sessions.lend() as connection:
             async with self._tables.alone(connection):
-                await self._tables.make(connection)
+                await stepping.make_state(connection, self._tables)
+                await state.end_step(connection, self._tables, self._mark, _BEGUN)
             if self._made:
-                await connection.execute(
-                    f"CREATE DATABASE IF NOT EXISTS {ident(self._name.schema)}"
-                )
+                await make_database(connection, self._name.schema)
                 await connection.execute(
                     create_table(msgspec.structs.replace(self._table, name=self._name))
                 )
@@ -80,7 +85,7 @@ class Once:
         full = None
         try:
             async with self._sessions.lend() as connection, transaction(connection):
-                await state.end_step(connection, self._tables, self._mark, "rows")
+                await state.end_step(connection, self._tables, self._mark, _ROWS)
                 if self._plan.mode == "truncate" and not self._made:
                     await connection.execute(f"DELETE FROM {qualified(self._name)}")
                 full = await self._write(connection, self._name)
@@ -94,54 +99,44 @@ class Once:
         """Say whether the transaction has committed, once it is no longer in progress."""
         with anyio.move_on_after(_LOOK_UP_S):
             while True:
-                try:
+                with suppress(FastloadError):
                     async with self._sessions.lend() as connection:
-                        return not await state.end_step(
-                            connection, self._tables, self._mark, "rows"
-                        )
-                except FastloadError:
-                    await anyio.sleep(_LOOK_AGAIN_S)
+                        return await state.has_step(connection, self._tables, self._mark, _ROWS)
+                await anyio.sleep(_LOOK_AGAIN_S)
         lost.hint = (
             "the connection was lost during the commit, and the server does not say what became "
             "of it: look whether the rows are there before writing again"
         )
         return False
 
-    async def _put_in_place(self) -> None:
-        """Give the new table its name, and drop the one that had it."""
-        spare = _unused(self._name)
-        renames = f"{qualified(self._name)} TO {qualified(self._table.name)}"
+    async def _rename(self) -> None:
+        """Give the new table its name; again, where the answer was lost, do nothing."""
         async with self._sessions.lend() as connection:
-            replaced = self._plan.mode == "replace" and await _is_there(
-                connection, self._table.name
-            )
-            if replaced:
-                renames = f"{qualified(self._table.name)} TO {qualified(spare)}, {renames}"
+            if not await is_there(connection, self._name):
+                return
+            renames = f"{qualified(self._name)} TO {qualified(self._table.name)}"
+            if self._plan.mode == "replace" and await is_there(connection, self._table.name):
+                renames = f"{qualified(self._table.name)} TO {qualified(self._spare)}, {renames}"
             await connection.execute(f"RENAME TABLE {renames}")
-            if replaced:
-                await connection.execute(f"DROP TABLE {qualified(spare)}")
+
+    async def _finish(self) -> None:
+        """Clear up, and make durable what is there."""
+        with suppress(FastloadError):
+            async with self._sessions.lend() as connection:
+                if self._made:
+                    await connection.execute(f"DROP TABLE IF EXISTS {qualified(self._spare)}")
+                # Statistics, which the server gathers by itself some time later.
+                for step in self._plan.after:
+                    await stepping.run_statements(connection, step)
+        await retry.repeat(partial(self._state.discard, self._mark))
 
     async def _clean_up(self) -> None:
         """Leave nothing behind, as far as the server can be reached."""
-        with anyio.move_on_after(_LOOK_UP_S):
-            try:
-                if self._made:
-                    async with self._sessions.lend() as connection:
-                        await connection.execute(f"DROP TABLE IF EXISTS {qualified(self._name)}")
-                await MysqlState(self._sessions, self._tables).discard(self._mark)
-            except FastloadError:
-                return
+        if self._made:
+            async with self._sessions.lend() as connection:
+                await connection.execute(f"DROP TABLE IF EXISTS {qualified(self._name)}")
+        await self._state.discard(self._mark)
 
 
 def _unused(name: QualifiedName) -> QualifiedName:
     return QualifiedName(name.schema, f"{PREFIX}{secrets.token_hex(8)}")
-
-
-async def _is_there(connection: Connection, name: QualifiedName) -> bool:
-    return bool(
-        await connection.fetchval(
-            "SELECT COUNT(*) FROM information_schema.tables "
-            "WHERE table_schema = %s AND table_name = %s",
-            (name.schema, name.name),
-        )
-    )

@@ -10,26 +10,67 @@ from fastload.errors import FastloadError
 from fastload.model import Position
 from fastload_mysql.connection import Connection
 
-# MySQL 8.2 has the new name and 8.4 has lost the old one; MariaDB knows only the old one.
-_STATUS = {"mysql": ((8, 2), "SHOW BINARY LOG STATUS"), "mariadb": ((99,), "")}
-_GTID = {"mysql": "@@global.gtid_executed", "mariadb": "@@global.gtid_binlog_pos"}
+_SNAPSHOT = "SHOW SESSION STATUS LIKE 'Binlog_snapshot_%'"
 
 
-async def read_position(connection: Connection) -> Position | None:
-    """Return the log's position while nothing can be committed; None where there is no log."""
-    rows = await connection.fetch_named(
-        f"SELECT @@global.log_bin AS log_bin, {_GTID[connection.flavour]} AS gtid"
-    )
-    if not rows[0]["log_bin"]:
+class Place(msgspec.Struct, frozen=True):
+    """A file of the log, and an offset in it."""
+
+    file: str
+    offset: str
+
+
+async def position_under_lock(reader: Connection) -> Position | None:
+    """Return where the log stands, which nobody adds to; None where none is kept.
+
+    Args:
+        reader: Inside its transaction.
+    """
+    mariadb = reader.flavour == "mariadb"
+    gtid = "gtid_binlog_pos" if mariadb else "gtid_executed"
+    row = await reader.fetchrow(f"SELECT @@global.log_bin, @@global.{gtid}")
+    if row is None or not row[0]:
         return None
-    told = {"gtid": str(rows[0]["gtid"]).replace("\n", "")}
+    place = await snapshot_place(reader) if mariadb else await _current_place(reader)
+    return _position(str(row[1] or ""), place)
+
+
+async def snapshot_place(reader: Connection) -> Place | None:
+    """Return the exact place of a reader's own snapshot; only MariaDB knows it."""
+    told = {row[0]: str(row[1]) for row in await reader.fetch(_SNAPSHOT)}
+    if not told.get("Binlog_snapshot_file"):
+        return None
+    return Place(told["Binlog_snapshot_file"], told["Binlog_snapshot_position"])
+
+
+async def position_at(reader: Connection, place: Place | None) -> Position | None:
+    """Return the position of a place in MariaDB's log."""
+    if place is None:
+        return None
+    gtid = await reader.fetchval("SELECT BINLOG_GTID_POS(%s, %s)", (place.file, int(place.offset)))
+    return _position(gtid or "", place)
+
+
+async def logs_everything(reader: Connection) -> bool:
+    """Say whether all that others commit is in the log: a replica may leave out what it applies."""
+    if reader.flavour != "mariadb":
+        return False
+    row = await reader.fetchrow(
+        "SELECT @@global.log_bin AND (@@global.log_slave_updates OR @@global.gtid_slave_pos = '')"
+    )
+    return bool(row and row[0])
+
+
+async def _current_place(connection: Connection) -> Place | None:
     # Takes a right of its own, which a copy that is not followed does not need.
     with suppress(FastloadError):
-        status = await connection.fetch_named(_show_status(connection))
-        told |= {"file": str(status[0]["File"]), "offset": str(status[0]["Position"])}
+        shown = await connection.fetch_named(connection.product.log_status)
+        return Place(str(shown[0]["File"]), str(shown[0]["Position"]))
+    return None
+
+
+def _position(gtid: str, place: Place | None) -> Position:
+    told = {"gtid": gtid.replace("\n", "")}
+    if place is not None:
+        told |= {"file": place.file, "offset": place.offset}
     return Position(msgspec.json.encode(told).decode())
-
-
-def _show_status(connection: Connection) -> str:
-    since, statement = _STATUS[connection.flavour]
-    return statement if connection.version >= since else "SHOW MASTER STATUS"

@@ -16,15 +16,17 @@ def predicate(table: Table, extent: Extent) -> str:
     """Return the condition for the rows of an extent; empty for the whole table."""
     match extent:
         case KeyRange(columns=columns, lower=lower, upper=upper):
-            nullable = [c for c in columns if table.column(c).nullable]
-            parts = [within(table, columns, lower, upper)]
-            return " AND ".join(
-                [p for p in parts if p] + [f"{ident(c)} IS NOT NULL" for c in nullable]
-            )
+            parts = [within(table, columns, lower, upper), not_null(table, columns)]
+            return " AND ".join(p for p in parts if p)
         case NullKeys(columns=columns):
             return "(" + " OR ".join(f"{ident(c)} IS NULL" for c in columns) + ")"
         case _:
             return ""
+
+
+def not_null(table: Table, columns: tuple[str, ...]) -> str:
+    """Return the condition for rows that have all of these; empty where all rows have."""
+    return " AND ".join(f"{ident(c)} IS NOT NULL" for c in columns if table.column(c).nullable)
 
 
 def within(
@@ -51,12 +53,3 @@ def _bounded(
     for name, value in zip(reversed(names[:-1]), reversed(values[:-1]), strict=True):
         condition = f"({name} {strict} {value} OR ({name} = {value} AND {condition}))"
     return [f"{names[0]} {strict}= {values[0]}", condition]
-
-
-def index_hint(table: Table) -> str:
-    """Return the hint that makes the server read a range of the key that it stores rows by.
-
-    It would read the whole table for a large range, as it does not know that every other part is
-    read as well.
-    """
-    return "FORCE INDEX (PRIMARY)" if table.primary_key is not None else ""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, Partition, Seal
+from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
 from fastload.tasks import task_group
+from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
-from fastload_mysql.predicate import index_hint, predicate
+from fastload_mysql.packets import framed
+from fastload_mysql.predicate import predicate
 from fastload_mysql.protocol import statement
 from fastload_mysql.quoting import ident, qualified
 
@@ -73,7 +75,7 @@ class RowsReading:
                         batch = pa.record_batch(block)
                         bytes_ += batch.nbytes
                         await self._channel.put(batch, batch.nbytes)
-            self._seal = Seal(rows=decoder.rows, bytes=bytes_)
+            self._seal = Seal(rows=decoder.rows, bytes=bytes_, nulled=decoder.nulled)
             self._channel.close()
         except Exception as error:
             self._channel.close(error)
@@ -100,10 +102,16 @@ def query(part: Partition, want: ReadSpec) -> str:
     bounds = predicate(want.table, part.extent)
     conditions = [bounds, f"({want.where})" if want.where else ""]
     where = " AND ".join(c for c in conditions if c)
-    hint = f" {index_hint(want.table)}" if bounds else ""
+    hint = f" {_hint(want.table, part.extent)}" if bounds else ""
     return f"SELECT {columns} FROM {qualified(want.table.name)}{hint}" + (
         f" WHERE {where}" if where else ""
     )
+
+
+def _hint(table: Table, extent: Extent) -> str:
+    if isinstance(extent, KeyRange | NullKeys):
+        return index_hint(table, extent.columns)
+    return ""
 
 
 def _expression(want: ReadSpec, column: Column) -> str:
@@ -134,6 +142,11 @@ def located(decoder: RowsDecoder, want: ReadSpec) -> Iterator[None]:
         error.side, error.table = "source", str(want.table.name)
         if isinstance(error, Unrepresentable):
             error.key = _key_of(decoder.failed_row, want)
+            name = f"{want.table.name}.{error.column}"
+            error.hint = (
+                "on_unrepresentable='null' makes it NULL; "
+                f"types={{{name!r}: 'char'}} reads the server's text"
+            )
         raise
 
 
@@ -149,6 +162,6 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     codecs = [(c, _codec(want, want.table.column(c))) for c in want.columns]
     others = [c for c in want.columns if c not in key.columns]
     decoder = RowsDecoder(codecs, nulls_instead=others)
-    decoder.feed(row)
+    decoder.feed(framed(row))
     batch = pa.record_batch(decoder.take())
     return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)

@@ -12,6 +12,7 @@ from fastload.model import QualifiedName
 from fastload.selection import choose
 from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog_queries import Session
+from fastload_mysql.connection import Connection
 from fastload_mysql.quoting import literal
 
 _TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
@@ -47,6 +48,17 @@ async def read_schemas(connection: Session, default_schema: str | None) -> list[
     return [r["schema"] for r in await connection.fetch_named(queries.SCHEMAS)]
 
 
+async def is_there(connection: Connection, name: QualifiedName) -> bool:
+    """Say whether there is a table of this name."""
+    return bool(
+        await connection.fetchval(
+            "SELECT COUNT(*) FROM information_schema.tables "
+            "WHERE table_schema = %s AND table_name = %s",
+            (name.schema, name.name),
+        )
+    )
+
+
 def chosen_tables(relations: Sequence[Relation], select: Selection) -> list[QualifiedName]:
     """Return the tables that the selection means.
 
@@ -64,5 +76,5 @@ def _explained(error: TableNotFound, relations: Sequence[Relation]) -> TableNotF
         if error.table in (relation.name.name, str(relation.name)) and not relation.plain:
             error.hint = f"{relation.name} is a {relation.kind.lower()}: only tables are copied"
             return error
-    error.hint = f"{error.hint}; tables on which this user has no right are not seen"
+    error.hint = f"{error.hint} (tables on which this user has no right are not seen)"
     return error

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, auto_pickle=False, autotestdict=False
-"""Arrow record batches into the text that LOAD DATA reads.
+"""Arrow record batches into the text that LOAD DATA reads, or into the rows of an INSERT.
 
-Source: MySQL Reference Manual, "LOAD DATA Statement". ``load_statement`` has the clauses that
-say how it is written.
+Source: MySQL Reference Manual, "LOAD DATA Statement" and "String Literals". ``load_statement`` has
+the clauses that say how a file is written.
 
 The server turns what a column cannot hold into something else, with a warning where the file is
 the client's. So every range, length and number of digits is checked here, where the row is known.
@@ -24,6 +24,7 @@ from fastload_mysql.encode_fields cimport Form, put, put_null
 from fastload_mysql.encode_floats cimport (
     fill_powers, put_double, put_double_as_float, put_float, put_float_as_double
 )
+from fastload_mysql.encode_literals cimport put_null_literal, put_tuples
 from fastload_mysql.encode_lists cimport put_json_bool, put_json_null, put_json_text, put_list
 from fastload_mysql.encode_moments cimport put_date, put_interval, put_moment, put_time
 from fastload_mysql.encode_numbers cimport (
@@ -35,6 +36,7 @@ from fastload_mysql.encode_texts cimport (
 )
 
 cdef int FIELD_BYTES = 24
+cdef int QUOTES_BYTES = 9
 _MESSAGES = {
     NOT_WHOLE: "{value} is finer than {codec}",
     TOO_MANY_DIGITS: "{value} has more digits before the point than {codec}",
@@ -69,6 +71,10 @@ _TEXTS = ("text", "text_bytes", "char", "json", "opaque_text")
 _BYTES = ("blob", "binary", "geometry", "raw")
 _WITH_ZONE = ("datetime_utc", "timestamp")
 _MOMENTS = ("datetime", *_WITH_ZONE)
+# Codecs that make digits alone, which need no quotes in SQL, and those that make bytes.
+_BARE = (*(name for name in _INTEGERS if name != "year"), "decimal")
+_OF_BYTES = (*_BYTES, "bit", "uuid")
+_FORMS = ("file", "values")
 _OTHERS = ("float", "double", "decimal", "date", "time", "bit", "uuid", "uuid_text", "interval")
 _NAMES = frozenset((*_INTEGERS, *_TEXTS, *_BYTES, *_MOMENTS, *_OTHERS))
 # What a word says behind its colon: how many numbers there may be.
@@ -83,6 +89,9 @@ _TIMESTAMPS = (1_000_000, 2_147_483_647_999_999)  # what 31 bits of seconds hold
 _TIMES = (-3_020_399_999_999, 3_020_399_999_999)  # 838:59:59.999999
 _MOST_DECIMAL_WIDTH = 65
 _MOST_FRACTION = 6
+# What is escaped, each byte eight times over: tab, newline and backslash; quote and backslash.
+_IN_FILES = (0x0909090909090909, 0x0A0A0A0A0A0A0A0A, 0x5C5C5C5C5C5C5C5C)
+_IN_QUOTES = (0x2727272727272727, 0x5C5C5C5C5C5C5C5C, 0x5C5C5C5C5C5C5C5C)
 
 
 cdef bint pair_value(Input* input, Form* field, str name, tuple numbers, bytes form) except -1:
@@ -260,24 +269,31 @@ cdef int64_t put_all(
 
 @cython.final
 cdef class RowsEncoder(BatchEncoder):
-    """Encodes the batches of one LOAD DATA; its bytes are the rows alone.
+    """Encodes the batches of one LOAD DATA, or of INSERTs; its bytes are the rows alone.
 
     Args:
         columns: Name and codec of each column, in the statement's order.
         nulls_instead: Names of columns in which a value that the type cannot hold is written as
             NULL; ``nulled`` counts them.
+        form: ``"file"``, or ``"values"``: what follows VALUES in a session of utf8mb4 whose
+            sql_mode leaves the backslash its meaning. Each call's rows are a list of their own.
 
     Raises:
-        ValueError: A codec has no such name, or there are no columns.
+        ValueError: A codec has no such name, or there are no columns, or no such form.
     """
 
     cdef Form* fields  # of columns, then of their items
     cdef tuple codecs
+    cdef bint is_values
 
-    def __cinit__(self, columns, nulls_instead=()):
+    def __cinit__(self, columns, nulls_instead=(), *, form="file"):
         cdef Py_ssize_t i, count
+        if form not in _FORMS:
+            raise ValueError(f"no form {form!r} of rows")
+        self.is_values = form == "values"
         self.set_columns(columns, nulls_instead)
-        self.value_bytes, self.unrepresentable = FIELD_BYTES, (NOT_FINITE, NO_MOMENT)
+        self.value_bytes = FIELD_BYTES + QUOTES_BYTES * self.is_values
+        self.unrepresentable = (NOT_FINITE, NO_MOMENT)
         if not self.words:
             raise ValueError("a row without columns has no text")
         self.codecs, count = tuple(map(_parsed, self.words)), len(self.words)
@@ -287,6 +303,8 @@ cdef class RowsEncoder(BatchEncoder):
         for i in range(count):
             self.inputs[i].form, self.items[i].form = &self.fields[i], &self.fields[count + i]
             set_limits(&self.fields[i], self.codecs[i][0], self.codecs[i][1])
+            set_quotes(&self.fields[i], self.codecs[i][0], self.is_values)
+            set_quotes(&self.fields[count + i], self.codecs[i][0], self.is_values)
 
     def __dealloc__(self):
         free(self.fields)
@@ -297,6 +315,9 @@ cdef class RowsEncoder(BatchEncoder):
         cdef str name
         cdef tuple numbers
         name, numbers = self.codecs[i]
+        if form[0] == b"n" and self.is_values:
+            input.layout, input.encode = NOTHING, &put_null_literal
+            return True
         if len(form) == 1:
             return pair_value(input, field, name, numbers, form[0])
         # What a limited column would cut is known only once it is written.
@@ -309,6 +330,8 @@ cdef class RowsEncoder(BatchEncoder):
     cdef int64_t put_rows(
         self, int64_t row, int64_t end, Out* out, FaultCode* fault, int* column
     ) noexcept nogil:
+        if self.is_values:
+            return put_tuples(self.inputs, self.columns, row, end, out, fault, column)
         return put_all(self.inputs, self.columns, row, end, out, fault, column)
 
     cdef tuple told(self, FaultCode fault, int64_t i, str value):
@@ -345,6 +368,18 @@ cdef int set_limits(Form* field, str name, tuple numbers) except -1:
     elif name == "time" or name in _MOMENTS:
         field.fraction = numbers[0] if numbers else 0
         field.step = 10 ** (_MOST_FRACTION - field.fraction)
+    return 0
+
+
+cdef int set_quotes(Form* field, str name, bint is_values) except -1:
+    """Set what stands around a column's values, and what is escaped in them."""
+    cdef int i
+    for i in range(3):
+        field.specials[i] = (_IN_QUOTES if is_values else _IN_FILES)[i]
+    if is_values and name in _OF_BYTES:
+        field.opening, field.opening_bytes = b"_binary'", 8
+    elif is_values and name not in _BARE:
+        field.opening, field.opening_bytes = b"'", 1
     return 0
 
 

@@ -1,10 +1,9 @@
 """One moment of the source that several connections see.
 
 InnoDB has no snapshot that a second session could join. So all readers begin theirs while nothing
-can be committed: a global read lock is asked for with a short timeout, since it waits for running
-statements and lets no later one pass, and is held for as long as the readers take to begin, some
-milliseconds. Where the user may not take it, the tables themselves are locked for that time; where
-that is refused too, each reader has a cut of its own and the result says so.
+can be committed, under a lock that is held for as long as they take to begin, some milliseconds.
+Where no lock can be had, MariaDB still tells where in the log each reader's snapshot stands:
+readers at one place see one moment. Elsewhere each has a cut of its own, and the result says so.
 
 Before the lock is released, every reader opens every table: the metadata locks that this leaves
 stop DDL until the readers end, which no snapshot of rows would notice.
@@ -13,32 +12,54 @@ stop DDL until the readers end, which no snapshot of rows would notice.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 
-from fastload.errors import FastloadError, SnapshotLost
+from fastload.errors import FastloadError
 from fastload.model import Cut, Position, Table
 from fastload.tasks import task_group
-from fastload_mysql.catalog import read_tables
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
-from fastload_mysql.locking import Lock, locked
-from fastload_mysql.position import read_position
-from fastload_mysql.quoting import qualified
+from fastload_mysql.locking import locked
+from fastload_mysql.position import (
+    Place,
+    logs_everything,
+    position_at,
+    position_under_lock,
+    snapshot_place,
+)
+from fastload_mysql.proof import open_tables, prove
 
 _BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-_OPENED_AT_ONCE = 200
 _ROLLBACK_S = 2.0
+# Beginning anew costs a millisecond; under load, several readers often meet in a few rounds.
+_ROUNDS = 20
+_UNKNOWN = Cut(visible="")
 
 
 class Reader:
     """A connection inside a transaction that sees one cut."""
 
-    def __init__(self, connection: Connection, cut: Cut) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.cut = cut
+        self.cut = _UNKNOWN
+        self.place: Place | None = None
+
+    async def begin(self) -> None:
+        """Begin a transaction that sees this moment."""
+        await self.connection.execute(_BEGIN)
+
+    async def find_place(self) -> None:
+        """Ask where in the log this reader's snapshot stands."""
+        self.place = await snapshot_place(self.connection)
+
+    async def settle_alone(self, because: str | None) -> None:
+        """Have a cut of its own."""
+        position = await position_at(self.connection, self.place)
+        self.cut = Cut(uuid.uuid4().hex, position, because)
 
 
 class MysqlSnapshot:
@@ -50,16 +71,11 @@ class MysqlSnapshot:
         self._sessions = sessions
         self._tables = tables
         self._idle: list[Reader] = []
-        self.cut = Cut(visible="")
+        self.cut = _UNKNOWN
 
     async def take(self) -> Reader:
         """Return a reader; a new one, with a cut of its own, where all are in use or lost."""
-        if self._idle:
-            return self._idle.pop()
-        reader = await self._begin_one(None)
-        because = "a reader was lost, and another could not see the same moment"
-        cut = Cut(visible=reader.cut.visible, inconsistent_because=because)
-        return Reader(reader.connection, cut)
+        return self._idle.pop() if self._idle else await self._replacement()
 
     async def give_back(self, reader: Reader, *, reusable: bool) -> None:
         """Keep the reader for the next partition, or end it with whatever it runs."""
@@ -79,57 +95,79 @@ class MysqlSnapshot:
         finally:
             await self.give_back(reader, reusable=reusable)
 
-    async def begin(self, readers: int, lock: Lock) -> None:
-        """Begin all readers, side by side, while the lock is held."""
-        visible = uuid.uuid4().hex if lock.because is None else None
+    async def connect(self, readers: int) -> None:
+        """Have as many connections, made side by side: no lock waits for a login."""
+
+        async def one() -> None:
+            self._idle.append(Reader(await self._sessions.acquire()))
+
         async with task_group() as group:
             for _ in range(readers):
-                group.start_soon(self._begin_into, visible, lock.because)
+                group.start_soon(one)
 
-    async def _begin_into(self, visible: str | None, because: str | None) -> None:
-        reader = await self._begin_one(visible)
-        cut = Cut(
-            visible=reader.cut.visible,
-            position=reader.cut.position,
-            inconsistent_because=because,
-        )
-        self._idle.append(Reader(reader.connection, cut))
+    async def begin_under_lock(self) -> None:
+        """Begin all readers while nothing can be committed, and have them open the tables."""
+        await self._each(Reader.begin)
+        await self._each(self._open)
+        position = await position_under_lock(self._idle[0].connection)
+        self._settle_together(position)
 
-    async def _begin_one(self, visible: str | None) -> Reader:
-        connection = await self._sessions.acquire()
+    async def begin_without_lock(self, refused: str) -> None:
+        """Begin all readers at one moment if they happen to meet, or each at its own."""
+        first, rounds = self._idle[0], 0
+        one = len(self._idle) == 1
+        comparable = not one and await logs_everything(first.connection)
+        while rounds == 0 or (comparable and not one and rounds < _ROUNDS):
+            await self._each(Reader.begin)
+            await self._each(Reader.find_place)
+            one = one or (comparable and len({r.place for r in self._idle}) == 1)
+            rounds += 1
+        await self._each(self._open)
+        if one:
+            self._settle_together(await position_at(first.connection, first.place))
+            return
+        because = f"every reader began at a moment of its own, as {refused}"
+        await self._each(lambda reader: reader.settle_alone(because))
+        self.cut = first.cut
+
+    def _settle_together(self, position: Position | None) -> None:
+        self.cut = Cut(uuid.uuid4().hex, position)
+        for reader in self._idle:
+            reader.cut = self.cut
+
+    async def _each(self, action: Callable[[Reader], Coroutine[Any, Any, None]]) -> None:
+        async with task_group() as group:
+            for reader in self._idle:
+                group.start_soon(action, reader)
+
+    async def _open(self, reader: Reader) -> None:
+        await open_tables(reader.connection, self._tables)
+
+    async def _replacement(self) -> Reader:
+        reader = Reader(await self._sessions.acquire())
         try:
-            await connection.execute(_BEGIN)
-            await _open(connection, self._tables)
+            await reader.begin()
+            await reader.find_place()
+            await self._open(reader)
+            async with self._sessions.lend() as control:
+                await prove(control, self._tables)
+            await reader.settle_alone("a reader was lost, and another sees a later moment")
         except BaseException:
-            await self._sessions.discard(connection)
+            await self._sessions.discard(reader.connection)
             raise
-        return Reader(connection, Cut(visible=visible or uuid.uuid4().hex))
-
-    def settle(self, position: Position | None) -> None:
-        """Give all readers of one moment the position of the log there."""
-        self._idle = [
-            Reader(r.connection, Cut(r.cut.visible, position, r.cut.inconsistent_because))
-            for r in self._idle
-        ]
-        self.cut = self._idle[0].cut
+        return reader
 
     async def leave(self) -> None:
         """End every idle reader's transaction and give its connection back."""
-        while self._idle:
-            connection = self._idle.pop().connection
-            if await _rolled_back(connection):
-                await self._sessions.release(connection)
-            else:
-                await self._sessions.discard(connection)
+        async with task_group() as group:
+            while self._idle:
+                group.start_soon(self._end, self._idle.pop().connection)
 
-
-async def _open(connection: Connection, tables: Sequence[Table]) -> None:
-    """Open every table inside the transaction, which keeps DDL away from them."""
-    for start in range(0, len(tables), _OPENED_AT_ONCE):
-        part = tables[start : start + _OPENED_AT_ONCE]
-        await connection.fetch(
-            " UNION ALL ".join(f"(SELECT 1 FROM {qualified(t.name)} LIMIT 0)" for t in part)
-        )
+    async def _end(self, connection: Connection) -> None:
+        if await _rolled_back(connection):
+            await self._sessions.release(connection)
+        else:
+            await self._sessions.discard(connection)
 
 
 async def _rolled_back(connection: Connection) -> bool:
@@ -149,34 +187,16 @@ async def open_snapshot(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_leave, snapshot)
         async with sessions.lend() as control:
-            async with locked(control, tables) as lock:
-                await snapshot.begin(readers, lock)
-                position = None if lock.because else await read_position(control)
-            snapshot.settle(position)
-            await _prove(control, tables)
+            await snapshot.connect(readers)
+            async with locked(control, tables) as refused:
+                if refused is None:
+                    await snapshot.begin_under_lock()
+            if refused is not None:
+                await snapshot.begin_without_lock(refused)
+            await prove(control, tables)
         yield snapshot
 
 
 async def _leave(snapshot: MysqlSnapshot) -> None:
     with anyio.CancelScope(shield=True):
         await snapshot.leave()
-
-
-async def _prove(connection: Connection, tables: Sequence[Table]) -> None:
-    """Compare the tables, which no DDL can change any more, with what was planned."""
-    found = await read_tables(connection, [t.name for t in tables])
-    signatures = {t.name: t.extra["signature"] for t in found}
-    for table in tables:
-        if table.name not in signatures:
-            raise _lost(table, "was dropped")
-        if signatures[table.name] != table.extra["signature"]:
-            raise _lost(table, "was altered")
-
-
-def _lost(table: Table, what: str) -> SnapshotLost:
-    return SnapshotLost(
-        f"table {table.name} {what} while the copy was planned",
-        side="source",
-        table=str(table.name),
-        hint="nothing was copied from this snapshot; start the run again",
-    )

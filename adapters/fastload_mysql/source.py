@@ -12,13 +12,13 @@ from fastload.model import Catalog, Cut, Finding, Partition, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.catalog import read_catalog
 from fastload_mysql.counters import read_sequences
+from fastload_mysql.doctor import examine_source
 from fastload_mysql.driver import Sessions
+from fastload_mysql.engines import has_transactions
 from fastload_mysql.identity import Database
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.reading import RowsReading, open_reading
 from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
-
-_TRANSACTIONAL = ("INNODB", "ROCKSDB")
 
 
 class MysqlSource:
@@ -30,6 +30,7 @@ class MysqlSource:
         self._sessions = sessions
         self._database = database.name
         self.identity = database.identity
+        self.namespace = database.server_identity
         self.default_schema = database.name or ""
 
     async def catalog(self, select: Selection) -> Catalog:
@@ -71,12 +72,13 @@ class MysqlSource:
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a reader."""
-        return ()
+        async with self._sessions.lend() as connection:
+            return await examine_source(connection)
 
 
 def _cut_of(table: Table, cut: Cut) -> Cut:
     """Return what a reader sees of a table: of one without transactions, whatever is there."""
-    if table.extra["engine"].upper() in _TRANSACTIONAL:
+    if has_transactions(table):
         return cut
     because = f"{table.name} is {table.extra['engine']}, which has no snapshots"
     return msgspec.structs.replace(cut, inconsistent_because=because)

@@ -1,103 +1,25 @@
-"""Runs, receipts and steps in the target: tables of a common prefix, made when first needed.
+"""Runs and their steps in the target, and who may go on with them.
 
-They stand beside the tables that are copied, since a user may often make tables there and nowhere
-else. A writer inserts its receipt under a shared lock of the run's row, and a claim updates that
-row: so a claim waits for transactions of the earlier owner, and none can begin after it.
-
-All texts are bytes here, as a collation would take some for others.
+A writer fences its transaction by a shared lock of the run's row, and a claim updates that row: so
+a claim waits for transactions of the earlier owner, and none can begin after it. DDL ends every
+transaction; it is fenced inside a lock by name, for which the next owner of the step waits.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 
 import msgspec
 
 from fastload import resume
-from fastload.errors import StateError, TargetError
-from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
-from fastload_mysql.connection import Connection, Row
-from fastload_mysql.driver import LOCK_TIMEOUT_S, Sessions
-from fastload_mysql.quoting import ident, literal, qualified
+from fastload.errors import StateError
+from fastload.model import Kept, Plan, StoredRun, TablePlan
+from fastload_mysql.connection import Connection
+from fastload_mysql.driver import Sessions
+from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
+from fastload_mysql.state_tables import Tables, stored_key
 from fastload_mysql.transaction import transaction
-
-PREFIX = "_fastload_"
-_TABLES = {
-    "runs": "run VARBINARY(800) PRIMARY KEY, epoch BIGINT NOT NULL, plan LONGBLOB NOT NULL, "
-    "prepared DATETIME(6) NOT NULL",
-    "receipts": "run VARBINARY(800), table_schema VARBINARY(256), table_name VARBINARY(256), "
-    "`partition` INT, epoch BIGINT NOT NULL, `rows` BIGINT, bytes BIGINT, cut LONGBLOB, "
-    "completed DATETIME(6), PRIMARY KEY (run, table_schema, table_name, `partition`)",
-    "steps": "run VARBINARY(800), step VARBINARY(2000), completed DATETIME(6) NOT NULL, "
-    "PRIMARY KEY (run, step)",
-    "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",
-}
-_ONE = "run = %s AND table_schema = %s AND table_name = %s AND `partition` = %s"
-_RECEIPT = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut"
-
-
-class Tables:
-    """The state's tables in one database, by their quoted names."""
-
-    def __init__(self, schema: str) -> None:
-        self.schema = schema
-        names = {kind: qualified(QualifiedName(schema, PREFIX + kind)) for kind in _TABLES}
-        self.runs, self.receipts = names["runs"], names["receipts"]
-        self.steps, self.barrier = names["steps"], names["barrier"]
-        self._names = names
-
-    async def there(self, connection: Connection) -> bool:
-        """Say whether they are made."""
-        return bool(
-            await connection.fetchval(
-                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s "
-                "AND table_name = %s",
-                (self.schema, f"{PREFIX}runs"),
-            )
-        )
-
-    async def make(self, connection: Connection) -> None:
-        """Make them; the statements commit by themselves, and repeating them is harmless."""
-        if await self.there(connection):
-            return
-        await connection.execute(f"CREATE DATABASE IF NOT EXISTS {ident(self.schema)}")
-        # The one that says that all are there comes last.
-        for kind in reversed(_TABLES):
-            await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._names[kind]} ({_TABLES[kind]}) "
-                "ENGINE = InnoDB ROW_FORMAT = DYNAMIC"
-            )
-
-    async def drop(self, connection: Connection) -> None:
-        """Drop them, beginning with the one that says that all are there."""
-        for kind in _TABLES:
-            await connection.execute(f"DROP TABLE IF EXISTS {self._names[kind]}")
-
-    @asynccontextmanager
-    async def alone(self, connection: Connection) -> AsyncIterator[None]:
-        """Let no other process make, prepare or drop here meanwhile; DDL ends transactions."""
-        name = literal("fastload:" + f"{zlib.crc32(self.schema.encode()):08x}")
-        if not await connection.fetchval(f"SELECT GET_LOCK({name}, {LOCK_TIMEOUT_S})"):
-            raise StateError(
-                "another process is preparing a run in this database",
-                side="target",
-                hint="start again when it is done",
-            )
-        yield
-        await connection.fetchval(f"SELECT RELEASE_LOCK({name})")
-
-
-async def store_plan(connection: Connection, tables: Tables, plan: Plan, void: list[str]) -> int:
-    """Insert the run with its plan, forget those it makes void, and return its epoch, 1."""
-    for other in void:
-        await _delete(connection, tables, other)
-    await connection.execute(
-        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(_pack(plan))}, UTC_TIMESTAMP(6))",
-        (plan.run,),
-    )
-    return 1
 
 
 async def check_free(connection: Connection, tables: Tables, plan: Plan) -> list[str]:
@@ -116,69 +38,41 @@ async def check_free(connection: Connection, tables: Tables, plan: Plan) -> list
     return resume.others(plan, stored)
 
 
+async def store_plan(connection: Connection, tables: Tables, plan: Plan) -> int:
+    """Insert the run with its plan, and return its epoch, 1."""
+    await connection.execute(
+        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(_pack(plan))}, UTC_TIMESTAMP(6))",
+        (stored_key(plan.run),),
+    )
+    return 1
+
+
 async def replace_table_plan(
     connection: Connection, tables: Tables, run: str, table: TablePlan
 ) -> None:
     """Store a new plan of one table within the run's."""
-    packed = await connection.fetchval(f"SELECT plan FROM {tables.runs} WHERE run = %s", (run,))
+    packed = await connection.fetchval(
+        f"SELECT plan FROM {tables.runs} WHERE run = %s", (stored_key(run),)
+    )
     plan = _unpack(packed)
     planned = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
     packed = _pack(msgspec.structs.replace(plan, tables=planned))
     await connection.execute(
-        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (run,)
+        f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (stored_key(run),)
     )
 
 
-async def begin_receipt(connection: Connection, tables: Tables, receipt: Receipt) -> Receipt | None:
-    """Insert an open receipt; return None to go on, or the one that is complete already.
+async def fence(
+    connection: Connection, tables: Tables, run: str, epoch: int, *, to_change: bool = False
+) -> None:
+    """Hold the run against claims until the transaction ends; StateError if it was claimed.
 
-    Waits for another writer of the same partition to end.
+    One that will change the run's row says so, or it would wait for a claim that waits for it.
     """
-    await fence(connection, tables, receipt.run, receipt.epoch)
-    name = receipt.table
-    key = (receipt.run, name.schema, name.name, receipt.partition)
-    began = await connection.execute(
-        f"INSERT IGNORE INTO {tables.receipts} "
-        "(run, table_schema, table_name, `partition`, epoch) VALUES (%s, %s, %s, %s, %s)",
-        (*key, receipt.epoch),
-    )
-    if began:
-        return None
-    # Not as the transaction's snapshot sees it: the other writer may have just committed.
-    row = await connection.fetchrow(
-        f"SELECT {_RECEIPT} FROM {tables.receipts} WHERE {_ONE} LOCK IN SHARE MODE", key
-    )
-    assert row is not None
-    return _receipt(receipt.run, row)
-
-
-async def end_receipt(connection: Connection, tables: Tables, receipt: Receipt) -> None:
-    """Complete the receipt that this transaction began."""
-    cut = msgspec.json.encode(receipt.cut).decode() if receipt.cut else None
-    name = receipt.table
-    await connection.execute(
-        f"UPDATE {tables.receipts} SET `rows` = %s, bytes = %s, cut = %s, "
-        f"completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
-        (receipt.rows, receipt.bytes, cut, receipt.run, name.schema, name.name, receipt.partition),
-    )
-
-
-async def forget_receipts(
-    connection: Connection, tables: Tables, run: str, table: QualifiedName
-) -> int:
-    """Delete the receipts of one table, and return how many rows they stood for."""
-    where = f"FROM {tables.receipts} WHERE run = %s AND table_schema = %s AND table_name = %s"
-    key = (run, table.schema, table.name)
-    rows = await connection.fetchval(f"SELECT COALESCE(SUM(`rows`), 0) {where}", key)
-    await connection.execute(f"DELETE {where}", key)
-    return int(rows)
-
-
-async def fence(connection: Connection, tables: Tables, run: str, epoch: int) -> None:
-    """Hold the run against claims until the transaction ends; StateError if it was claimed."""
+    lock = "FOR UPDATE" if to_change else "LOCK IN SHARE MODE"
     held = await connection.fetchval(
-        f"SELECT 1 FROM {tables.runs} WHERE run = %s AND epoch = %s LOCK IN SHARE MODE",
-        (run, epoch),
+        f"SELECT 1 FROM {tables.runs} WHERE run = %s AND epoch = %s {lock}",
+        (stored_key(run), epoch),
     )
     if not held:
         raise StateError(
@@ -189,20 +83,40 @@ async def fence(connection: Connection, tables: Tables, run: str, epoch: int) ->
 
 
 async def has_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
-    """Say whether a step has its receipt."""
-    where = f"FROM {tables.steps} WHERE run = %s AND step = %s"
-    return bool(await connection.fetchval(f"SELECT COUNT(*) {where}", (run, step)))
+    """Say whether a step has its receipt, once no transaction may still give it one."""
+    query = f"SELECT 1 FROM {tables.steps} WHERE run = %s AND step = %s LOCK IN SHARE MODE"
+    return bool(await connection.fetchval(query, (stored_key(run), stored_key(step))))
 
 
-async def end_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
-    """Insert the step's receipt; False where it is there already.
-
-    Waits for another transaction that has inserted it to end.
-    """
-    made = await connection.execute(
-        f"INSERT IGNORE INTO {tables.steps} VALUES (%s, %s, UTC_TIMESTAMP(6))", (run, step)
+async def end_step(connection: Connection, tables: Tables, run: str, step: str) -> None:
+    """Insert the step's receipt."""
+    await connection.execute(
+        f"INSERT INTO {tables.steps} VALUES (%s, %s, UTC_TIMESTAMP(6))",
+        (stored_key(run), stored_key(step)),
     )
-    return bool(made)
+
+
+async def delete(connection: Connection, tables: Tables, run: str) -> None:
+    """Delete all that is stored of a run, first what its writers hold fast until they are done."""
+    async with naming_orphans(connection, tables, run):
+        for table in (tables.runs, tables.receipts, tables.steps):
+            await connection.execute(f"DELETE FROM {table} WHERE run = %s", (stored_key(run),))
+
+
+async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept:
+    """Count what is left of the run, and make durable what was counted."""
+    if not await tables.there(connection):
+        return Kept(receipts=0, steps=0)
+    receipts = await connection.fetchval(
+        f"SELECT COUNT(*) FROM {tables.receipts} WHERE run = %s AND completed IS NOT NULL",
+        (stored_key(run),),
+    )
+    steps = await connection.fetchval(
+        f"SELECT COUNT(*) FROM {tables.steps} WHERE run = %s", (stored_key(run),)
+    )
+    # A crash in between ends the connection.
+    await tables.make_durable(connection)
+    return Kept(receipts=receipts, steps=steps)
 
 
 class MysqlState:
@@ -214,15 +128,20 @@ class MysqlState:
 
     async def claim(self, run: str) -> StoredRun | None:
         """Raise the run's epoch and return what is stored of it."""
+        tables = self._tables
         async with self._sessions.lend() as connection:
-            if not await self._tables.there(connection):
+            if not await tables.there(connection):
                 return None
             async with transaction(connection):
-                raised = f"UPDATE {self._tables.runs} SET epoch = epoch + 1 WHERE run = %s"
-                if not await connection.execute(raised, (run,)):
-                    return None
-                stored = await self._stored(connection, "WHERE run = %s", (run,))
-            return stored[0]
+                async with naming_orphans(connection, tables, run):
+                    found = await connection.execute(
+                        f"UPDATE {tables.runs} SET epoch = epoch + 1 WHERE run = %s",
+                        (stored_key(run),),
+                    )
+                stored = await self._stored(connection, "WHERE run = %s", (stored_key(run),))
+            if found:
+                await tables.make_durable(connection)
+            return stored[0] if found else None
 
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run, oldest first."""
@@ -234,86 +153,37 @@ class MysqlState:
     async def discard(self, run: str) -> None:
         """Forget the run; the last one takes the tables with it."""
         async with self._sessions.lend() as connection:
-            if not await self._tables.there(connection):
+            if not await self._tables.begun(connection):
                 return
             async with self._tables.alone(connection):
-                async with transaction(connection):
-                    await _delete(connection, self._tables, run)
-                if not await connection.fetchval(f"SELECT COUNT(*) FROM {self._tables.runs}"):
-                    await self._tables.drop(connection)
+                if await self._tables.there(connection):
+                    async with transaction(connection):
+                        await delete(connection, self._tables, run)
+                    await self._tables.make_durable(connection)
+                await self._tables.drop_if_unused(connection)
 
     async def _stored(
         self, connection: Connection, which: str, args: Sequence[str]
     ) -> list[StoredRun]:
         tables = self._tables
         found = []
-        for run, epoch, plan in await connection.fetch(
+        for _, epoch, packed in await connection.fetch(
             f"SELECT run, epoch, plan FROM {tables.runs} {which}", args
         ):
-            name = _text(run)
-            receipts = await connection.fetch(
-                f"SELECT {_RECEIPT} FROM {tables.receipts} "
-                "WHERE run = %s AND completed IS NOT NULL",
-                (name,),
+            plan = _unpack(packed)
+            done = await connection.fetch(
+                f"SELECT step FROM {tables.steps} WHERE run = %s", (stored_key(plan.run),)
             )
-            steps = await connection.fetch(
-                f"SELECT step FROM {tables.steps} WHERE run = %s", (name,)
-            )
+            keys = {as_text(step) for (step,) in done}
             found.append(
                 StoredRun(
-                    plan=_unpack(plan),
+                    plan=plan,
                     epoch=epoch,
-                    receipts=tuple(_receipt(name, r) for r in receipts),
-                    steps=tuple(_text(step) for (step,) in steps),
+                    receipts=await complete_receipts(connection, tables, plan.run),
+                    steps=tuple(s.id for s in plan.after if stored_key(s.id) in keys),
                 )
             )
         return found
-
-
-async def _delete(connection: Connection, tables: Tables, run: str) -> None:
-    """Delete all that is stored of a run, first what its writers hold fast until they are done."""
-    for table in (tables.runs, tables.receipts, tables.steps):
-        await connection.execute(f"DELETE FROM {table} WHERE run = %s", (run,))
-
-
-async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept:
-    """Commit a row, have the log written, and count what is left of the run.
-
-    A server writes its log at each commit, or once a second if it was told so
-    (innodb_flush_log_at_trx_commit); FLUSH ENGINE LOGS then writes it now, if this user may.
-    """
-    async with tables.alone(connection):
-        await tables.make(connection)
-        async with transaction(connection):
-            await connection.execute(f"REPLACE INTO {tables.barrier} VALUES (1, UTC_TIMESTAMP(6))")
-            receipts = await connection.fetchval(
-                f"SELECT COUNT(*) FROM {tables.receipts} WHERE run = %s AND completed IS NOT NULL",
-                (run,),
-            )
-            steps = await connection.fetchval(
-                f"SELECT COUNT(*) FROM {tables.steps} WHERE run = %s", (run,)
-            )
-        if await connection.fetchval("SELECT @@global.innodb_flush_log_at_trx_commit") != 1:
-            with suppress(TargetError):
-                await connection.execute("FLUSH ENGINE LOGS")
-    return Kept(receipts=receipts, steps=steps)
-
-
-def _receipt(run: str, row: Row) -> Receipt:
-    schema, name, partition, epoch, rows, bytes_, cut = row
-    return Receipt(
-        run=run,
-        epoch=epoch,
-        table=QualifiedName(_text(schema), _text(name)),
-        partition=partition,
-        rows=rows,
-        bytes=bytes_,
-        cut=msgspec.json.decode(cut, type=Cut) if cut else None,
-    )
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _bytes(data: bytes) -> str:

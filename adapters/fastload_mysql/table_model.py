@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastload.model import Column, QualifiedName, Table
+from fastload_mysql.collations import ignored
 from fastload_mysql.create_column import ColumnText
 from fastload_mysql.create_table import CreateTable
 from fastload_mysql.quoting import literal
@@ -17,6 +19,7 @@ _REMOTE = ("FEDERATED", "CONNECT", "SPIDER")
 _ENCODINGS = {
     "utf8mb4": "utf-8", "utf16": "utf-16-be", "utf16le": "utf-16-le", "utf32": "utf-32-be",
 }  # fmt: skip
+_BARE_CHARSET = re.compile(r"\bCHARSET=\w+\b(?! COLLATE=)")
 
 Row = Mapping[str, Any]
 Types = Mapping[tuple[str, str, str], str]
@@ -64,7 +67,7 @@ def _extra(facts: Row, create: CreateTable, text: str) -> dict[str, str]:
     primary = any(k.primary for k in create.keys)
     found = {
         "engine": engine,
-        "options": "" if remote else create.options,
+        "options": "" if remote else _collated_options(create.options, facts["collation"]),
         "create": "" if remote else text,
         "partitioning": create.partitioning,
         "row_format": facts["row_format"],
@@ -76,6 +79,19 @@ def _extra(facts: Row, create: CreateTable, text: str) -> dict[str, str]:
         "remote": "yes" if remote else None,
     }
     return {k: v for k, v in found.items() if v is not None}
+
+
+def _collated_options(options: str, collation: str | None) -> str:
+    """Name the collation: older servers leave out what is another one's default no longer."""
+    return _BARE_CHARSET.sub(rf"\g<0> COLLATE={collation}", options, 1) if collation else options
+
+
+def _collated_definition(definition: str, row: Row) -> str:
+    bare = f"{row['type']} CHARACTER SET {row['charset']}"
+    rest = definition.removeprefix(bare)
+    if rest == definition or rest.startswith(" COLLATE"):
+        return definition
+    return f"{bare} COLLATE {row['collation']}{rest}"
 
 
 def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None) -> Column:
@@ -96,10 +112,21 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         length=found.length,
         labels=found.labels,
         collation=row["collation"],
+<<<<<<< HEAD
         padded=facts.base == "char",
+=======
+        folds=_folds(row, found, text),
+>>>>>>> main
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )
+
+
+def _folds(row: Row, found: Forms, text: ColumnText) -> str | None:
+    """Return what comparisons ignore; labels differ in more than that, and documents are none."""
+    if row["collation"] is None or found.labels or text.json:
+        return None
+    return ignored(row["collation"])
 
 
 def _default(text: str | None, charset: str | None) -> str | None:
@@ -117,18 +144,19 @@ def _retyped(row: Row, type_: str, found: Forms) -> Column:
         nullable=row["nullable"] == "YES",
         length=found.length,
         comment=row["comment"] or None,
-        extra={**_codecs(found), "retyped": "yes"},
+        extra={**codecs(found), "retyped": "yes"},
     )
 
 
-def _codecs(found: Forms) -> dict[str, str]:
+def codecs(found: Forms) -> dict[str, str]:
+    """Return the codec words and casts there are, by name."""
     words = ("decode", "decode_exact", "encode", "encode_exact", "cast", "cast_exact")
     return {w: getattr(found, w) for w in words if getattr(found, w) is not None}
 
 
 def _column_extra(found: Forms, row: Row, text: ColumnText) -> dict[str, str]:
     facts = {
-        "definition": text.definition,
+        "definition": _collated_definition(text.definition, row),
         "charset": row["charset"],
         "invisible": "yes" if text.invisible else None,
         "srid": text.srid,
@@ -138,4 +166,4 @@ def _column_extra(found: Forms, row: Row, text: ColumnText) -> dict[str, str]:
         "check": text.check if not text.json else None,
         "json": "yes" if text.json else None,
     }
-    return {**_codecs(found), **{k: v for k, v in facts.items() if v is not None}}
+    return {**codecs(found), **{k: v for k, v in facts.items() if v is not None}}

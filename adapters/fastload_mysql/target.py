@@ -9,7 +9,7 @@ import msgspec
 
 from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
-from fastload.errors import ConstraintError, TargetError
+from fastload.errors import TargetError
 from fastload.model import (
     Catalog,
     Column,
@@ -25,29 +25,48 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
-from fastload_mysql import ddl, fitting, state
+from fastload_mysql import ddl, fitting, state, stepping
 from fastload_mysql.connection import Connection
 from fastload_mysql.counting import advance
+from fastload_mysql.doctor import examine_target
 from fastload_mysql.driver import Sessions
 from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
+from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
+from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
+<<<<<<< HEAD
 from fastload_mysql.writing import delete_rows, write_rows
+=======
+from fastload_mysql.writing import WITHOUT_FILES, write_rows
+>>>>>>> main
 
 
 class MysqlTarget:
     """Writes one database."""
 
+<<<<<<< HEAD
     capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, mend=True)
 
+=======
+>>>>>>> main
     def __init__(self, sessions: Sessions, database: Database) -> None:
+        self.capabilities = TargetCapabilities(
+            guarantee="L3",
+            ddl=True,
+            merge=True,
+            clusters=True,
+            notes=() if database.takes_files else (WITHOUT_FILES,),
+        )
         self._sessions = sessions
         self._server = database.server
-        self._tables = state.Tables(database.name or "_fastload")
+        self._counts_alone = database.counts_alone
+        self._tables = Tables(database.name or "_fastload")
         self.identity = database.identity
+        self.namespace = database.server_identity
         self.default_schema = database.name or ""
 
     def translate(self, catalog: Catalog) -> Catalog:
@@ -77,6 +96,7 @@ class MysqlTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",  # columns have theirs here
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the statements around the rows; see the seam."""
@@ -92,25 +112,13 @@ class MysqlTarget:
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, which commit by themselves, then store the plan."""
-        async with self._sessions.lend() as connection, self._tables.alone(connection):
-            await self._tables.make(connection)
-            void = await state.check_free(connection, self._tables, plan)
-            for statement in (s for step in plan.before for s in step.statements):
-                await connection.execute(statement)
-            async with transaction(connection):
-                return await state.store_plan(connection, self._tables, plan, void)
+        async with self._sessions.lend() as connection:
+            return await stepping.prepare(connection, self._tables, plan)
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run what is not done of an after-data step, then store its receipt."""
         async with self._sessions.lend() as connection:
-            async with transaction(connection):
-                await state.fence(connection, self._tables, run, epoch)
-            if await state.has_step(connection, self._tables, run, step.id):
-                return
-            await _run(connection, step)
-            async with transaction(connection):
-                await state.fence(connection, self._tables, run, epoch)
-                await state.end_step(connection, self._tables, run, step.id)
+            await stepping.run_step(connection, self._tables, step, run, epoch)
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set the counters of columns, and sequences; see the seam."""
@@ -120,31 +128,63 @@ class MysqlTarget:
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
         async with self._sessions.lend() as connection, transaction(connection):
-            stored = await state.begin_receipt(connection, self._tables, receipt)
+            await state.fence(connection, self._tables, receipt.run, receipt.epoch)
+            stored = await begin_receipt(connection, self._tables, receipt)
             if stored is not None:
                 return stored
-            full = await _written(table, reading, receipt, connection, table.target.name)
-            await state.end_receipt(connection, self._tables, full)
+            full = await self._written(table, reading, receipt, connection, table.target.name)
+            await end_receipt(connection, self._tables, full)
         return full
 
     async def write_once(
         self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
     ) -> Receipt:
         """Do a whole plan at once; see the seam."""
-        write = partial(_written, table, reading, receipt)
+        write = partial(self._written, table, reading, receipt)
         return await Once(self._sessions, self._tables, plan, table, write).run()
 
+<<<<<<< HEAD
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
         """Delete and merge rows in one transaction; see the seam."""
         async with self._sessions.lend() as connection, transaction(connection):
             await delete_rows(connection, extra, keys)
             await write_rows(connection, table, rows)
+=======
+    async def _written(
+        self,
+        table: TablePlan,
+        reading: Reading,
+        receipt: Receipt,
+        connection: Connection,
+        into: QualifiedName,
+    ) -> Receipt:
+        """Write the rows and return the receipt of what both sides agree on."""
+        counting = self._counts_alone and any(c.identity for c in table.target.columns)
+        in_pieces = counting and len(table.partitions) > 1
+        written = await write_rows(connection, table, reading, into, in_pieces=in_pieces)
+        seal = await reading.seal()
+        if written.rows != seal.rows:
+            raise TargetError(
+                f"the source sent {seal.rows} rows and the target took {written.rows}",
+                side="target",
+                table=str(table.target.name),
+                partition=receipt.partition,
+                hint="the partition was rolled back; a trigger on the target may drop rows",
+            )
+        return msgspec.structs.replace(
+            receipt,
+            rows=seal.rows,
+            bytes=seal.bytes,
+            cut=reading.cut,
+            nulled=written.nulled + seal.nulled,
+        )
+>>>>>>> main
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""
         async with self._sessions.lend() as connection, transaction(connection):
-            await state.fence(connection, self._tables, run, epoch)
-            ours = await state.forget_receipts(connection, self._tables, run, table.source.name)
+            await state.fence(connection, self._tables, run, epoch, to_change=True)
+            ours = await forget_receipts(connection, self._tables, run, table.source.name)
             if table.restartable:
                 # TRUNCATE would commit.
                 name = qualified(table.target.name)
@@ -164,41 +204,5 @@ class MysqlTarget:
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a writer."""
-        return ()
-
-
-async def _run(connection: Connection, step: Step) -> None:
-    """Run the statements whose work is not there, then the queries that may contradict it."""
-    done = step.done or ("",) * len(step.statements)
-    for statement, query in zip(step.statements, done, strict=True):
-        if not (query and await connection.fetchval(query) == 1):
-            await connection.execute(statement)
-    for query in step.refuted_by:
-        if row := await connection.fetchrow(query):
-            raise ConstraintError(
-                f"{step.title}: a row refers to {', '.join(map(str, row))}, which is not there",
-                side="target",
-                table=str(step.table),
-                hint="mend the source's rows, or copy without foreign keys: foreign_keys=False",
-            )
-
-
-async def _written(
-    table: TablePlan,
-    reading: Reading,
-    receipt: Receipt,
-    connection: Connection,
-    into: QualifiedName,
-) -> Receipt:
-    """Write the rows and return the receipt of what both sides agree on."""
-    rows = await write_rows(connection, table, reading, into)
-    seal = await reading.seal()
-    if rows != seal.rows:
-        raise TargetError(
-            f"the source sent {seal.rows} rows and the target took {rows}",
-            side="target",
-            table=str(table.target.name),
-            partition=receipt.partition,
-            hint="the partition was rolled back; a trigger on the target may drop rows",
-        )
-    return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+        async with self._sessions.lend() as connection:
+            return await examine_target(connection)

@@ -22,6 +22,7 @@ from fastload.model import (
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql import indexing, numbering
 from fastload_mysql.declaring import declare
+from fastload_mysql.engines import with_transactions
 from fastload_mysql.expressing import default_of, in_words
 from fastload_mysql.flavours import DIALECT, Server, server_of
 from fastload_mysql.naming import stored, with_distinct_names
@@ -47,7 +48,7 @@ def translate(
     server = server_of(flavour, version, lower_case_table_names)
     catalog = stored(catalog, server)
     if catalog.dialect == DIALECT:
-        return carried(catalog, server)
+        return carried(with_transactions(catalog), server)
     return _Translation(catalog, server).catalog()
 
 
@@ -89,7 +90,12 @@ class _Translation:
         self._left.append(NotCarried(kind, name, reason or "it has no counterpart"))
 
     def _table(self, source: Table) -> Table:
-        room = key_room(source, self._declared(source), self._referred[source.name])
+        room = key_room(
+            source,
+            self._declared(source),
+            self._referred[source.name],
+            part_bytes=self._server.index_part_bytes,
+        )
         columns = [self._column(source, c, room.get(c.name)) for c in source.columns]
         columns = self._within_row(source, columns, room)
         made = Table(
@@ -180,10 +186,13 @@ class _Translation:
             with self._leaving(kind, name):
                 made.append(indexing.key(key, here))
                 self._comment(kind, name, key)
-                if "NULLS NOT DISTINCT" in key.extra.get("tail", ""):
+                if not key.nulls_distinct:
                     self._leave("NULL in unique key", name, "MySQL takes it more than once")
-                if "deferrable" in key.extra:
+                if key.deferrable:
                     self._leave(f"deferral of {kind}", name, "MySQL checks it with every row")
+                if key.include:
+                    reason = f"its index has no column but its own: {', '.join(key.include)}"
+                    self._leave(f"further columns of {kind}", name, reason)
         return tuple(made)
 
     def _indexes(self, source: Table, here: Table) -> tuple[Index, ...]:
@@ -262,8 +271,11 @@ class _Translation:
         words = in_words(
             column.generated or "", source, read=self._read, use="generated", into=column
         )
-        text = words.text
-        if text is None:
+        text = words.text if self._server.has_generated_columns else None
+        if words.text is not None and text is None:
+            reason = "this server has no generated columns: its values are copied"
+            self._leave("generation of column", name, reason)
+        elif text is None:
             self._leave("generation of column", name, words.reason)
         elif counting is not None and ident(counting) in text:
             self._leave("generation of column", name, "it may not name an AUTO_INCREMENT column")

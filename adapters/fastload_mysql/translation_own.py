@@ -15,12 +15,15 @@ from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
 from fastload_mysql.expressing import default_of
 from fastload_mysql.flavours import Server, server_of
+from fastload_mysql.narrowing import narrowed
 from fastload_mysql.quoting import literal
+from fastload_mysql.table_model import codecs
+from fastload_mysql.typemap import ColumnFacts, forms
 
-_ENGINES = ("InnoDB", "MyISAM", "MEMORY", "ARCHIVE", "CSV")
-_ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED|FIXED)\b", re.I)
+_ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED)\b", re.I)
 _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
+_REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
 
@@ -31,6 +34,15 @@ def carried(catalog: Catalog, server: Server) -> Catalog:
     if source.flavour == server.flavour and source.version <= server.version:
         return catalog
     return _Carrying(catalog, server, other=source.flavour != server.flavour).catalog()
+
+
+def _in_forms_of(column: Column) -> Column:
+    """Return the column with the forms of the type that it has here instead of its own."""
+    found = forms(ColumnFacts(type=column.type))
+    extra = {**column.extra, **codecs(found)}
+    return msgspec.structs.replace(
+        column, arrow=found.arrow, exact=found.exact, length=found.length, extra=extra
+    )
 
 
 class _Carrying:
@@ -73,18 +85,17 @@ class _Carrying:
             checks=tuple(c for c in (self._check(table, c) for c in table.checks) if c),
             wires=(),
         )
+        made = narrowed(made, self._server, self._left)
         return msgspec.structs.replace(made, extra={"options": self._options(table)})
 
     def _options(self, table: Table) -> str:
         """Return the options that both flavours have."""
         given = table.extra.get("options", "")
-        engine = table.extra.get("engine", "InnoDB")
-        if engine not in _ENGINES:
+        if (engine := table.extra.get("engine", "InnoDB")) != "InnoDB":
             self._leave("engine", table.name, f"InnoDB instead of {engine}")
-            engine = "InnoDB"
         if table.extra.get("partitioning"):
             self._leave("partitioning", table.name, "made as one plain table with all rows")
-        options = [f"ENGINE={engine}"]
+        options = ["ENGINE=InnoDB"]
         collation = _COLLATE.search(given)
         if collation:
             found = self._collation(table, collation[1])
@@ -115,27 +126,42 @@ class _Carrying:
             extra["charset"] = collation.split("_")[0]
         if extra.pop("period", None):  # nobody else would fill it
             column = msgspec.structs.replace(column, generated=None, default=None)
-        if "srid" in extra and self._server.is_mariadb:
-            self._leave("SRID of column", name, "MariaDB checks none")
+        if "srid" in extra and not self._server.has_srids:
+            self._leave("SRID of column", name, "this server checks none")
             del extra["srid"]
         if "invisible" in extra and not self._server.has_invisible_columns:
             self._leave("invisibility of column", name, "this server has no invisible columns")
             del extra["invisible"]
+        if column.generated is not None and not self._server.has_generated_columns:
+            self._leave("generated column", name, "this server has none: its values are copied")
+            column = msgspec.structs.replace(column, generated=None)
         made = msgspec.structs.replace(column, type=type_, collation=collation, extra=extra)
+        if column.type.split("(")[0] in _REPLACED and type_ != column.type:
+            made = _in_forms_of(made)
         return self._with_default(made, name)
 
     def _with_default(self, column: Column, name: str) -> Column:
         if column.default is None:
-            return column
+            return self._with_plain_timestamp(column, name)
         words = default_of(column.default, column, self._server)
         if words.text is None:
             self._leave("default", name, words.reason or "it has no counterpart")
         return msgspec.structs.replace(column, default=words.text)
 
+    def _with_plain_timestamp(self, column: Column, name: str) -> Column:
+        """Give a timestamp zero as this server might, which else may have it follow the clock."""
+        stamp = column.type.startswith("timestamp") and not column.nullable
+        if not stamp or self._server.has_plain_timestamps or column.on_update is not None:
+            return column
+        self._leave("default", name, "zero, as this server has no timestamp without a default")
+        return msgspec.structs.replace(column, default="'0000-00-00 00:00:00'")
+
     def _type(self, column: Column) -> tuple[str, str | None, str | None]:
         """Return type and collation here, and what changes with them."""
         server, type_ = self._server, column.type
         if column.arrow == "arrow.json":  # to MariaDB a long text, with a check
+            if not server.has_json:
+                return "longtext", server.binary_collation, "this server has no json"
             told = self._other and not server.is_mariadb
             return "json", None, "json keeps documents and not their text" if told else None
         if type_ == "uuid" and not server.has_uuid:
@@ -154,6 +180,9 @@ class _Carrying:
         name = f"{table.name}.{index.name}"
         if index.kind not in ("sorted", "hash", "btree", "fulltext", "spatial"):
             self._leave("index", name, f"this server has no index of kind {index.kind}")
+            return None
+        if index.kind == "spatial" and not self._server.has_spatial_indexes:
+            self._leave("index", name, "this server's InnoDB has no spatial indexes")
             return None
         functional = any(c.name is None for c in index.columns)
         if functional and not self._server.has_functional_indexes:

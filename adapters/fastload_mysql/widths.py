@@ -60,7 +60,11 @@ def row_bytes(columns: Iterable[Column]) -> int:
 
 
 def key_room(
-    table: Table, declared: Callable[[Column], Column], references: Sequence[Sequence[str]] = ()
+    table: Table,
+    declared: Callable[[Column], Column],
+    references: Sequence[Sequence[str]] = (),
+    *,
+    part_bytes: int = INDEX_BYTES,
 ) -> dict[str, int]:
     """Return the characters or bytes that keys leave to each of their columns of any length.
 
@@ -68,11 +72,13 @@ def key_room(
         table: As its source describes it.
         declared: Declares a column here as it would be outside of all keys.
         references: Further sets of columns that other tables refer to.
+        part_bytes: The most of one column that this server indexes.
     """
     columns = {c.name: declared(c) for c in table.columns}
     room: dict[str, int] = {}
     for names in _whole_keys(table, references):
-        for name, most in shared_room([columns[n] for n in names if n in columns]).items():
+        there = [columns[n] for n in names if n in columns]
+        for name, most in shared_room(there, part_bytes).items():
             room[name] = min(most, room.get(name, most))
     return room
 
@@ -87,7 +93,7 @@ def _whole_keys(table: Table, references: Sequence[Sequence[str]]) -> Iterable[S
             yield [c.name for c in index.columns if c.name is not None]
 
 
-def shared_room(columns: Sequence[Column]) -> Mapping[str, int]:
+def shared_room(columns: Sequence[Column], part_bytes: int) -> Mapping[str, int]:
     """Return the characters or bytes that one index has for each text and binary in it.
 
     Short ones have what they need; the others share what is left.
@@ -97,7 +103,7 @@ def shared_room(columns: Sequence[Column]) -> Mapping[str, int]:
     room: dict[str, int] = {}
     waiting = sorted(flexible.values(), key=_need_bytes)
     while waiting:
-        share = left // len(waiting)
+        share = min(part_bytes, left // len(waiting))
         column = waiting.pop(0)
         taken = min(_need_bytes(column), share)
         room[column.name] = taken // unit_bytes(column)

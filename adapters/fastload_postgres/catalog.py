@@ -27,6 +27,7 @@ from fastload.model import (
     Table,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.selection import without_unselected
 from fastload_postgres import catalog_queries as queries
 from fastload_postgres.connection import Connection
 from fastload_postgres.quoting import literal, qualified
@@ -61,7 +62,7 @@ async def read_catalog(connection: Connection, select: Selection) -> Catalog:
     in_whole_schemas = schemas if whole else []
     enums = await connection.fetch(queries.ENUMS, oids, in_whole_schemas)
     sequences = await read_sequences(connection, oids, in_whole_schemas)
-    tables, dropped = _keep_known_references(tables)
+    tables, dropped = without_unselected(tables)
     return Catalog(
         dialect=DIALECT,
         tables=tuple(tables),
@@ -230,6 +231,9 @@ def _key(row: Record) -> Key:
         name=row["name"],
         columns=tuple(row["columns"]),
         primary=row["kind"] == "p",
+        deferrable=row["deferrable"],
+        include=tuple(row["include"] or ()),
+        nulls_distinct=" NULLS NOT DISTINCT" not in (row["tail"] or ""),
         comment=row["comment"],
         extra=extra,
     )
@@ -365,20 +369,6 @@ def _sequence(row: Record, values: Mapping[QualifiedName, tuple[int, bool]]) -> 
         identity=row["dependency"] == "i",
         comment=row["comment"],
     )
-
-
-def _keep_known_references(tables: Sequence[Table]) -> tuple[list[Table], list[NotCarried]]:
-    known = {t.name for t in tables}
-    kept, dropped = [], []
-    for table in tables:
-        good = tuple(f for f in table.foreign_keys if f.references in known)
-        dropped += [
-            NotCarried("foreign key", f"{table.name}.{f.name}", f"{f.references} is not selected")
-            for f in table.foreign_keys
-            if f not in good
-        ]
-        kept.append(msgspec.structs.replace(table, foreign_keys=good))
-    return kept, dropped
 
 
 def _unread(sequence: SequenceModel) -> NotCarried:

@@ -139,6 +139,10 @@ SELECT k.conrelid AS oid, k.conname AS name, k.contype::text AS kind,
        k.confmatchtype::text AS match,
        CASE WHEN k.contype IN ('p', 'u') AND i.indexrelid IS NOT NULL
             THEN {_INDEX_TAIL} END AS tail,
+       (SELECT array_agg(a.attname::text ORDER BY u.n)
+        FROM unnest(i.indkey::int2[]) WITH ORDINALITY u (num, n)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num
+        WHERE k.contype IN ('p', 'u') AND u.n > {{keys}}) AS include,
        obj_description(k.oid, 'pg_constraint') AS comment,
        i.indisreplident AS replica_identity, i.indisexclusion AS exclusion
 FROM pg_constraint k

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from fastload import errors
+from fastload.connect_options import check_known, timeout_s, tls_context, wrong
 from fastload.url import Url
 from fastload_postgres.driver_errors import translate
 
-CONNECT_TIMEOUT_S = 30.0
 _FILES = ("sslrootcert", "sslcert", "sslkey")
 _KNOWN = ("host", "sslmode", *_FILES, "connect_timeout", "application_name")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -29,9 +27,7 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         ConfigError: An option of the URL is unknown or wrong.
     """
     options = dict(url.options)
-    unknown = sorted(options.keys() - set(_KNOWN))
-    if unknown:
-        raise _wrong(side, f"unknown option in the URL: {', '.join(unknown)}", _KNOWN)
+    check_known(options, _KNOWN, side)
     name = options.get("application_name", "fastload")
     return {
         "host": options.get("host") or url.host or "127.0.0.1",
@@ -39,54 +35,19 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         "user": url.user,
         "password": url.password.reveal() if url.password else None,
         "database": url.database,
-        "timeout": _timeout_s(options.get("connect_timeout"), side),
+        "timeout": timeout_s(options, side),
         "server_settings": {"application_name": name},
         "ssl": _tls(options, side),
     }
 
 
-def _wrong(side: str, what: str, known: tuple[str, ...]) -> errors.ConfigError:
-    return errors.ConfigError(what, side=side, hint=f"known: {', '.join(known)}")
-
-
-def _timeout_s(text: str | None, side: str) -> float:
-    try:
-        seconds = CONNECT_TIMEOUT_S if text is None else float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise errors.ConfigError(
-            f"connect_timeout={text} in the URL is no number of seconds above 0",
-            side=side,
-            hint=f"leave it out for {CONNECT_TIMEOUT_S:.0f} s",
-        )
-    return seconds
-
-
 def _tls(options: dict[str, str], side: str) -> ssl.SSLContext | str:
     mode = options.get("sslmode", "prefer")
     if mode not in _MODES:
-        raise _wrong(side, f"sslmode={mode} in the URL is no mode", _MODES)
-    files = {name: options[name] for name in _FILES if name in options}
-    for name, path in files.items():
-        if not Path(path).is_file():
-            raise errors.ConfigError(
-                f"{name} in the URL is no file: {path}", side=side, hint="check the path"
-            )
-    if not files:
+        raise wrong(f"sslmode={mode} in the URL is no mode", _MODES, side)
+    if not any(name in options for name in _FILES):
         return mode
-    try:
-        context = ssl.create_default_context(cafile=files.get("sslrootcert"))
-        context.check_hostname = mode == "verify-full"
-        if "sslcert" in files:
-            context.load_cert_chain(files["sslcert"], files.get("sslkey"))
-    except ssl.SSLError as error:
-        raise errors.ConfigError(
-            f"the certificates that the URL names cannot be used: {error.reason or error}",
-            side=side,
-            hint=f"check {', '.join(files)}: PEM files are needed, and a key that fits",
-        ) from error
-    return context
+    return tls_context(options, side, _FILES, verifies=True, checks_name=mode == "verify-full")
 
 
 @contextmanager
@@ -126,7 +87,8 @@ def connecting(url: Url, side: str) -> Iterator[None]:
         raise errors.TlsError(
             f"the server at {place} takes no encrypted connections",
             side=side,
-            hint="switch on ssl on the server; sslmode=prefer takes what there is",
+            hint="switch on ssl on the server; sslmode=prefer takes what there is; and check that "
+            "a PostgreSQL server answers there",
         ) from e
     except TimeoutError as e:
         raise errors.ConnectError(

@@ -280,17 +280,23 @@ def _told(str word, bytes value):
         import pyarrow
         return pyarrow.record_batch(decoder.take()).column(0).storage[0].as_py()
     if kind == "interval":
+        if infinity := _infinity(value[:8], value[8:12], value[12:]):
+            return infinity
         micros, days, months = struct.unpack(">qii", value)
-        if abs(micros) >= 2 ** 63 - 1:
-            return "infinity" if micros > 0 else "-infinity"
         return f"{months} months {days} days {micros} microseconds"
     if kind == "time":
         return "24:00:00"
+    if infinity := _infinity(value):
+        return infinity
     number = int.from_bytes(value, "big", signed=True)
-    most = 2 ** (8 * len(value) - 1)
-    if number in (most - 1, -most):
-        return "infinity" if number > 0 else "-infinity"
     return f"{number} {'days' if kind == 'date' else 'microseconds'} after 2000-01-01"
+
+
+def _infinity(*fields):
+    """Return infinity where all fields are their greatest number, or all their least."""
+    if all(f == b"\x7f" + b"\xff" * (len(f) - 1) for f in fields):
+        return "infinity"
+    return "-infinity" if all(f == b"\x80" + bytes(len(f) - 1) for f in fields) else None
 
 
 def _told_array(str item, bytes value):

@@ -36,7 +36,7 @@ cdef class CopyHasher:
     cdef int64_t needed    # bytes that it takes at least
     cdef bint begun, ended
 
-    def __init__(self):
+    def __cinit__(self):
         self.rest = bytearray()
 
     def feed(self, data):

@@ -19,6 +19,7 @@ from fastload.model import (
 )
 from fastload_postgres.ddl_after import after_steps
 from fastload_postgres.quoting import ident, literal, qualified
+from fastload_postgres.touching import touching, untouched
 
 _STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "x": "EXTENDED", "m": "MAIN"}
 
@@ -31,12 +32,31 @@ def render(
     indexes: bool = True,
     foreign_keys: bool = True,
     statistics: bool = True,
+    on_update: str = "list",
     rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
 ) -> Steps:
     """Return the statements around the rows; see ``Target.render``."""
     there = {e.table.name for e in existing.tables} if mode != "replace" else set()
     new = [t for t in catalog.tables if t.name not in there]
     _check_types(catalog, existing, new)
+    after = after_steps(
+        catalog,
+        existing=existing,
+        mode=mode,
+        indexes=indexes,
+        foreign_keys=foreign_keys,
+        statistics=statistics,
+        rename_columns=rename_columns or {},
+    )
+    triggers: tuple[Step, ...] = ()
+    if on_update == "trigger":
+        triggers = tuple(touching(catalog, new, rename_columns or {}, tuple(s.id for s in after)))
+        kept = [t for t in catalog.tables if t.name in there]
+        left = untouched(kept, "no trigger sets it to {}, as the table is there already")
+    else:
+        left = untouched(
+            catalog.tables, "no update sets it to {} here; on_update='trigger' makes triggers"
+        )
     return Steps(
         before=(
             *_clearing(existing, mode),
@@ -44,16 +64,8 @@ def render(
             *(_making_table(t, catalog, existing) for t in new),
             *_owning(catalog, existing, new),
         ),
-        after=after_steps(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            rename_columns=rename_columns or {},
-        ),
-        not_carried=tuple(_left(new)),
+        after=(*after, *triggers),
+        not_carried=(*_left(new), *left),
     )
 
 

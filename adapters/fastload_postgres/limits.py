@@ -7,7 +7,7 @@ its documentation). Here any text that is too long is refused, with its row.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastload.errors import EncodeError
@@ -52,8 +52,18 @@ def _least(source: Column) -> int | None:
     return source.length if spelled is None else spelled
 
 
-def check(batch: pa.RecordBatch, limits: Sequence[Limit]) -> None:
+def within(
+    batch: pa.RecordBatch, limits: Sequence[Limit], nulls_instead: Collection[str] = ()
+) -> tuple[pa.RecordBatch, int]:
     """Refuse the first text of a batch that is longer than its column takes.
+
+    Args:
+        batch: Under the target's names.
+        limits: What its columns take.
+        nulls_instead: Names of columns in which such a text becomes NULL.
+
+    Returns:
+        The batch, and how many texts became NULL in it.
 
     Raises:
         EncodeError: With row and column.
@@ -61,13 +71,21 @@ def check(batch: pa.RecordBatch, limits: Sequence[Limit]) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    nulled = 0
     for limit in limits:
         texts = batch.column(limit.place)
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
             continue
         lengths = pc.utf8_length(texts)
         longest = pc.max(lengths).as_py()
-        if longest is not None and longest > limit.characters:
+        if longest is None or longest <= limit.characters:
+            continue
+        if limit.column in nulls_instead:
+            fits = pc.less_equal(lengths, limit.characters)
+            kept = pc.if_else(fits, texts, pa.scalar(None, texts.type))
+            nulled += kept.null_count - texts.null_count
+            batch = batch.set_column(limit.place, limit.column, kept)
+        else:
             row = pc.index(pc.greater(lengths, limit.characters), True).as_py()
             raise EncodeError(
                 f"a text of {lengths[row].as_py()} characters is too long: the column takes "
@@ -77,3 +95,4 @@ def check(batch: pa.RecordBatch, limits: Sequence[Limit]) -> None:
                 column=limit.column,
                 hint="widen the target's column, or shorten the text first",
             )
+    return batch, nulled

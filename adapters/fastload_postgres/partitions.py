@@ -63,7 +63,7 @@ async def _planned(
         return partition.whole(table.name, table.rows, table.bytes)
     keys = _key_columns(table)
     physical = table.extra.get("relkind") == "r" and version >= _RANGE_SCANS_SINCE
-    if spec.by == "physical" or (spec.by == "auto" and not (keys and _ordered(table))):
+    if spec.by == "physical" or (spec.by == "auto" and not (keys and in_key_order(table))):
         if physical:
             return await _by_pages(connection, table, spec)
         if spec.by == "physical":
@@ -97,7 +97,8 @@ def _no_order(table: Table, columns: tuple[str, ...]) -> ConfigError:
     )
 
 
-def _ordered(table: Table) -> bool:
+def in_key_order(table: Table) -> bool:
+    """Say whether the table's rows lie in the order of its key, or its reverse."""
     return abs(float(table.extra.get("correlation", "0"))) >= _ORDERED
 
 
@@ -196,7 +197,7 @@ def reads_by_index(table: Table, extent: Extent) -> bool:
     rows of lineitem), as it does not know that every other part is read too.
     """
     columns = extent.columns if isinstance(extent, KeyRange) else ()
-    return bool(columns) and columns[:1] == _key_columns(table)[:1] and _ordered(table)
+    return bool(columns) and columns[:1] == _key_columns(table)[:1] and in_key_order(table)
 
 
 def predicate(table: Table, extent: Extent) -> str:

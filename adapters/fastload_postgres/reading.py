@@ -15,7 +15,13 @@ from fastload.model import Column, Cut, Partition, Seal, Whole
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translate
-from fastload_postgres.partitions import OWN_NAMES, USERS_NAMES, predicate, reads_by_index
+from fastload_postgres.partitions import (
+    OWN_NAMES,
+    USERS_NAMES,
+    in_key_order,
+    predicate,
+    reads_by_index,
+)
 from fastload_postgres.quoting import ident, qualified
 from fastload_postgres.snapshot import PostgresSnapshot
 
@@ -39,7 +45,7 @@ class CopyReading:
     def __init__(self, want: ReadSpec, cut: Cut, channel: Channel[bytes]) -> None:
         self._want = want
         self._channel = channel
-        self._bytes = 0
+        self._bytes = self._nulled = 0
         self.cut = cut
         self.status: str | None = None
 
@@ -58,7 +64,7 @@ class CopyReading:
             raise SourceError(
                 "the reading ended before its last row", side="source", table=self._table
             )
-        return Seal(rows=int(self.status.split()[-1]), bytes=self._bytes)
+        return Seal(rows=int(self.status.split()[-1]), bytes=self._bytes, nulled=self._nulled)
 
     @property
     def complete(self) -> bool:
@@ -89,6 +95,7 @@ class CopyReading:
                     yield pa.record_batch(decoder.take())
                     decoder.feed(b"")
             decoder.finish()
+        self._nulled = decoder.nulled
         if decoder.rows_held:
             yield pa.record_batch(decoder.take())
 
@@ -151,7 +158,9 @@ def _needs_query(want: ReadSpec) -> bool:
     casts = not want.wire and any(_cast(want, want.table.column(c)) for c in want.columns)
     columns = [want.table.column(c) for c in want.columns]
     selected = any(c.extra.get("retyped") or c.generated is not None for c in columns)
-    return bool(want.where or casts or selected or want.table.extra.get("relkind") != "r")
+    return bool(
+        _order(want) or want.where or casts or selected or want.table.extra.get("relkind") != "r"
+    )
 
 
 def query(part: Partition, want: ReadSpec) -> str:
@@ -160,9 +169,18 @@ def query(part: Partition, want: ReadSpec) -> str:
     conditions = [predicate(want.table, part.extent), f"({want.where})" if want.where else ""]
     where = " AND ".join(c for c in conditions if c)
     only = "ONLY " if want.table.extra.get("relkind") == "r" else ""
-    return f"SELECT {columns} FROM {only}{qualified(want.table.name)}" + (
-        f" WHERE {where}" if where else ""
+    return (
+        f"SELECT {columns} FROM {only}{qualified(want.table.name)}"
+        + (f" WHERE {where}" if where else "")
+        + _order(want)
     )
+
+
+def _order(want: ReadSpec) -> str:
+    """Return the clause that sorts, unless the rows lie in that order already."""
+    if not want.order_by or in_key_order(want.table):
+        return ""
+    return f" ORDER BY {', '.join(map(ident, want.order_by))}"
 
 
 def _expression(want: ReadSpec, column: Column) -> str:

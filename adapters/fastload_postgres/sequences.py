@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from fastload.model import Sequence as SequenceModel
 from fastload_postgres.connection import Connection
 from fastload_postgres.quoting import literal, qualified
@@ -20,13 +22,24 @@ async def advance(
         part = known[start : start + _PER_QUERY]
         wanted = ", ".join(f"({i}, {_name(s)})" for i, s in enumerate(part))
         rows = await connection.fetch(
-            "SELECT i, format('%I.%I', n.nspname, c.relname) AS name "
+            "SELECT i, format('%I.%I', n.nspname, c.relname) AS name, seqmin, seqmax "
             f"FROM (VALUES {wanted}) AS w (i, found) JOIN pg_class c ON c.oid = w.found "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY i"
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "JOIN pg_sequence ON seqrelid = c.oid ORDER BY i"
         )
-        calls = [_call(part[r["i"]], r["name"], keep_higher) for r in rows]
+        calls = [
+            _call(_within(part[r["i"]], r["seqmin"], r["seqmax"]), r["name"], keep_higher)
+            for r in rows
+        ]
         if calls:
             await connection.fetch(" UNION ALL ".join(calls))
+
+
+def _within(sequence: SequenceModel, low: int, high: int) -> SequenceModel:
+    """Return the sequence where this server's can stand: at its end it hands out no more."""
+    assert sequence.last_value is not None
+    last = max(low, min(high, sequence.last_value))
+    return msgspec.structs.replace(sequence, last_value=last)
 
 
 def _name(sequence: SequenceModel) -> str:

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.runs (
     prepared timestamptz NOT NULL DEFAULT now());
 CREATE TABLE IF NOT EXISTS {SCHEMA}.receipts (
     run text, table_schema text, table_name text, partition integer,
-    epoch bigint NOT NULL, rows bigint, bytes bigint, cut text,
+    epoch bigint NOT NULL, rows bigint, bytes bigint, cut text, nulled bigint,
     completed timestamptz,
     PRIMARY KEY (run, table_schema, table_name, partition));
 CREATE UNLOGGED TABLE IF NOT EXISTS {SCHEMA}.receipts_of_unlogged (
@@ -54,13 +54,15 @@ _BEGIN_RECEIPTS = {
     True: _BEGIN_RECEIPT.format(receipts="receipts_of_unlogged"),
 }
 _END_RECEIPT = f"""
-UPDATE {SCHEMA}.receipts SET rows = $5, bytes = $6, cut = $7, completed = clock_timestamp()
+UPDATE {SCHEMA}.receipts
+SET rows = $5, bytes = $6, cut = $7, nulled = $8, completed = clock_timestamp()
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
+_RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled"
 _ONE_RECEIPT = f"""
-SELECT table_schema, table_name, partition, epoch, rows, bytes, cut FROM {SCHEMA}.receipts
+SELECT {_RECEIPT} FROM {SCHEMA}.receipts
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
 _RECEIPTS = f"""
-SELECT table_schema, table_name, partition, epoch, rows, bytes, cut FROM {SCHEMA}.receipts
+SELECT {_RECEIPT} FROM {SCHEMA}.receipts
 WHERE run = $1 AND completed IS NOT NULL"""
 _KEPT = f"""
 SELECT (SELECT count(*) FROM {SCHEMA}.receipts WHERE run = $1 AND completed IS NOT NULL),
@@ -164,6 +166,7 @@ async def end_receipt(connection: Connection, receipt: Receipt) -> None:
         receipt.rows,
         receipt.bytes,
         msgspec.json.encode(receipt.cut).decode() if receipt.cut else None,
+        receipt.nulled,
     )
 
 
@@ -282,6 +285,7 @@ def _receipt(run: str, row: Record) -> Receipt:
         rows=row["rows"],
         bytes=row["bytes"],
         cut=msgspec.json.decode(row["cut"], type=Cut) if row["cut"] else None,
+        nulled=row["nulled"] or 0,
     )
 
 

@@ -67,7 +67,7 @@ class PostgresTarget:
         self._sessions = sessions
         self._layouts = Layouts()
         self._lanes = lanes
-        self.identity = identity
+        self.identity = self.namespace = identity
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue in PostgreSQL's own words."""
@@ -91,6 +91,7 @@ class PostgresTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the statements around the rows; see the seam."""
@@ -101,6 +102,7 @@ class PostgresTarget:
             indexes=indexes,
             foreign_keys=foreign_keys,
             statistics=statistics,
+            on_update=on_update,
             rename_columns=rename_columns,
         )
 
@@ -167,17 +169,23 @@ class PostgresTarget:
         self, connection: Connection, table: TablePlan, reading: Reading, receipt: Receipt
     ) -> Receipt:
         """Write the rows and return the receipt of what both sides agree on."""
-        rows = await write_rows(connection, table, reading, self._layouts)
+        written = await write_rows(connection, table, reading, self._layouts)
         seal = await reading.seal()
-        if rows != seal.rows:
+        if written.rows != seal.rows:
             raise TargetError(
-                f"the source sent {seal.rows} rows and the target took {rows}",
+                f"the source sent {seal.rows} rows and the target took {written.rows}",
                 side="target",
                 table=str(table.target.name),
                 partition=receipt.partition,
                 hint="the partition was rolled back; a rule or trigger on the target may drop rows",
             )
-        return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+        return msgspec.structs.replace(
+            receipt,
+            rows=seal.rows,
+            bytes=seal.bytes,
+            cut=reading.cut,
+            nulled=written.nulled + seal.nulled,
+        )
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
         """Delete and merge rows in one transaction; see the seam."""

@@ -26,8 +26,6 @@ def tell_folding(words: Wording) -> None:
 def translate_column(column: Column, words: Wording, found: Declared) -> Column:
     if found.lost:
         words.tell("type", column.name, found.lost)
-    if column.on_update is not None:
-        words.tell("on update", column.name, f"no update sets it to {column.on_update} here")
     type_, forms = found.type, found.forms
     return msgspec.structs.replace(
         column,
@@ -37,7 +35,7 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
         default=_default(column, words, forms.arrow),
         identity=_identity(column, words, type_),
         generated=_generated(column, words, forms.arrow),
-        on_update=None,
+        on_update=_on_update(column, words, forms.arrow),
         length=column.length if type_.startswith("character varying") else None,
         labels=column.labels if forms.encode == "enum" else (),
         collation=None,
@@ -51,6 +49,13 @@ def _default(column: Column, words: Wording, arrow: str) -> str | None:
     if column.default is None or column.identity or column.generated is not None:
         return None
     return words.say_of_column(column.default, "default", "default", column.name, arrow)
+
+
+def _on_update(column: Column, words: Wording, arrow: str) -> str | None:
+    """Return what every update sets the column to; whether one does is the plan's choice."""
+    if column.on_update is None:
+        return None
+    return words.say_of_column(column.on_update, "default", "on update", column.name, arrow)
 
 
 def _identity(column: Column, words: Wording, type_: str) -> str | None:

@@ -49,7 +49,7 @@ def translate_keys(
             words.tell("key", key.name, reason)
             continue
         name = names[key_wanted(words.table, key)]
-        made.append(msgspec.structs.replace(key, name=name, extra={}))
+        made.append(msgspec.structs.replace(key, name=name, deferrable=False, extra={}))
     return tuple(made)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -17,10 +17,11 @@ from fastload.errors import (
     FastloadError,
     Unrepresentable,
 )
+from fastload.labels import labelled, labels_of
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translated
-from fastload_postgres.limits import check, limits_of
+from fastload_postgres.limits import limits_of, within
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.reading import TEXT_WIRE
 
@@ -69,20 +70,32 @@ def _codec(table: TablePlan, column: str, element_oid: str | None) -> str:
     return codec
 
 
+class Written(NamedTuple):
+    """What became of a reading.
+
+    Attributes:
+        rows: How many the server took.
+        nulled: Values that it has as NULL because the type cannot hold them.
+    """
+
+    rows: int
+    nulled: int
+
+
 async def write_rows(
     connection: Connection, table: TablePlan, reading: Reading, layouts: Layouts
-) -> int:
-    """Write every row of the reading and return how many the server took."""
+) -> Written:
+    """Write every row of the reading."""
     name = str(table.target.name)
     with translated("target", name), _explained(table):
         if not table.merge_by:
             return await _copy_in(connection, table, reading, layouts, table.target.name)
         await connection.execute(_stage(table))
         staging = QualifiedName("pg_temp", _STAGING)
-        rows = await _copy_in(connection, table, reading, layouts, staging)
+        written = await _copy_in(connection, table, reading, layouts, staging)
         await connection.execute(_merge(table))
         await connection.execute(f"DROP TABLE {qualified(staging)}")
-        return rows
+        return written
 
 
 async def delete_rows(
@@ -107,9 +120,10 @@ async def _copy_in(
     reading: Reading,
     layouts: Layouts,
     into: QualifiedName,
-) -> int:
+) -> Written:
     codecs = [] if table.wire else await layouts.codecs(connection, table)
-    pieces = reading if table.wire else _encoded(reading, table, codecs)
+    encoded = None if table.wire else Encoded(reading, table, codecs)
+    pieces = reading if encoded is None else encoded.pieces()
     with _ending_with(connection):
         status = await connection.copy_to_table(
             into.name,
@@ -118,7 +132,7 @@ async def _copy_in(
             source=_giving_way(pieces),
             format="text" if table.wire == TEXT_WIRE else "binary",
         )
-    return int(status.split()[-1])
+    return Written(int(status.split()[-1]), encoded.nulled if encoded else 0)
 
 
 @contextmanager
@@ -151,29 +165,48 @@ async def _giving_way(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _encoded(
-    reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]
-) -> AsyncIterator[bytes]:
-    from fastload.arrow_input import plan
-    from fastload_postgres.copy_encode import CopyEncoder
+class Encoded:
+    """A reading as the bytes of one COPY."""
 
-    schema = reading.schema
-    assert not isinstance(schema, str)
-    encoder = CopyEncoder(codecs)
-    # A batch without columns has rows that no rebuilt batch would keep.
-    canonical = plan(schema, codecs, encoder.check) if codecs else None
-    limits = limits_of(table)
-    yield encoder.header()
-    async for batch in reading:
-        with _located(table, batch):
-            made = canonical(batch) if canonical else batch
-            check(made, limits)
-        row = 0
-        while row < made.num_rows:
-            with _located(table, batch):
-                data, row = encoder.encode(made, row, _ENCODED_BYTES)
-            yield data
-    yield encoder.trailer()
+    def __init__(self, reading: Reading, table: TablePlan, codecs: list[tuple[str, str]]) -> None:
+        from fastload.arrow_input import plan
+        from fastload_postgres.copy_encode import CopyEncoder
+
+        schema = reading.schema
+        assert not isinstance(schema, str)
+        self._reading = reading
+        self._table = table
+        self._encoder = CopyEncoder(codecs, nulls_instead=table.nulls_instead)
+        # A batch without columns has rows that no rebuilt batch would keep.
+        self._canonical = plan(schema, codecs, self._encoder.check) if codecs else None
+        self._limits, self._labels = limits_of(table), labels_of(table)
+        self._unfit = 0
+
+    @property
+    def nulled(self) -> int:
+        """Values written as NULL because the type cannot hold them."""
+        return self._encoder.nulled + self._unfit
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Encode the batches, between the stream's header and trailer."""
+        encoder = self._encoder
+        yield encoder.header()
+        async for batch in self._reading:
+            with _located(self._table, batch):
+                made = self._made(batch)
+            row = 0
+            while row < made.num_rows:
+                with _located(self._table, batch):
+                    data, row = encoder.encode(made, row, _ENCODED_BYTES)
+                yield data
+        yield encoder.trailer()
+
+    def _made(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        made = self._canonical(batch) if self._canonical else batch
+        made, too_long = within(made, self._limits, self._table.nulls_instead)
+        made, unknown = labelled(made, self._labels)
+        self._unfit += too_long + unknown
+        return made
 
 
 @contextmanager

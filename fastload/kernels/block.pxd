@@ -19,6 +19,7 @@ cdef struct Frame:
     const char* trailer       # where the last row's successor begins
     bint* has_null            # [column]
     bint* nulls_instead       # [column]: what has no native form becomes NULL
+    int64_t nulled            # values that have
 
 
 cdef enum Stop:
@@ -58,6 +59,7 @@ cdef inline int decode_column(
         roll_back(codec, &mark)
         fields[done] = NULL_FIELD
         frame.has_null[column] = True
+        frame.nulled += 1
         fault.code, fault.in_item = NO_FAULT, False
         done = codec.decode(codec, fields, rows, limit, fault)
     if done == rows and finish_block(&codec.column, fields, rows, frame.has_null[column]):

@@ -167,6 +167,11 @@ cdef class BlockDecoder:
         """Rows decoded so far."""
         return self.decoded_rows
 
+    @property
+    def nulled(self):
+        """Values decoded as NULL because the Arrow type cannot hold them."""
+        return self.frame.nulled
+
     def feed(self, data):
         """Decode as many whole rows as the batch has room for; return the rows held.
 

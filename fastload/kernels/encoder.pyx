@@ -59,6 +59,7 @@ _INTEGERS = {
 }  # fmt: skip
 # Last letter of a temporal format -> units per second.
 _PER_SECOND = {"s": 1, "m": 10**3, "u": 10**6, "n": 10**9}
+_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097  # of the calendar
 _UNITS = {"s": "seconds", "m": "milliseconds", "u": "microseconds", "n": "nanoseconds"}
 
 
@@ -380,7 +381,7 @@ def _shortened(text):
 
 
 def _shown_time(form, value):
-    """Return the moment that a count stands for, or the count where Python has no such moment."""
+    """Return the moment that a count stands for, in the calendar without an end."""
     if form == "tdD":
         per_second, unit, seconds, rest = 1, "days", value * 86_400, 0
     else:
@@ -388,12 +389,14 @@ def _shown_time(form, value):
         seconds, rest = divmod(value, per_second)
     if form.startswith(("tt", "tD")):
         return f"{value} {unit}"
-    try:
-        text = str(datetime(1970, 1, 1) + timedelta(seconds=seconds))
-    except OverflowError:
-        return f"{value} {unit} from 1970"
-    text = text.removesuffix(" 00:00:00") if form == "tdD" else text
-    return text + (f".{rest:0{len(str(per_second)) - 1}}" if rest else "")
+    # The calendar repeats, and Python's has the years from 1 to 9999 alone.
+    cycles, seconds = divmod(seconds, _CYCLE_DAYS * 86_400)
+    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    year = moment.year + _CYCLE_YEARS * cycles
+    text = f"{year if year > 0 else 1 - year:04}-{moment:%m-%d}"
+    if form != "tdD":
+        text += f" {moment:%H:%M:%S}" + (f".{rest:0{len(str(per_second)) - 1}}" if rest else "")
+    return text if year > 0 else f"{text} BC"
 
 
 cdef tuple _form(const ArrowSchema* schema):

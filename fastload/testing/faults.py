@@ -17,6 +17,9 @@ class Proxy:
         lose_answer_to: Once a client has sent these bytes, the server's answer is awaited and
             dropped, and the connection ends: the work was done and nobody was told. Empty passes
             everything on.
+        pass_first: Of the answers that are to be lost, so many are passed on first.
+        lose_most: And no more than so many are lost; None is all.
+        asked: How often a client has sent the bytes.
         lost: How many answers were lost.
         silent: Nothing is passed on any more, and connections stay open.
     """
@@ -25,6 +28,9 @@ class Proxy:
         self._server_port = server_port
         self.port = 0
         self.lose_answer_to = b""
+        self.pass_first = 0
+        self.lose_most: int | None = None
+        self.asked = 0
         self.lost = 0
         self.silent = False
 
@@ -36,13 +42,13 @@ class Proxy:
             while data := await reader.read(_CHUNK_BYTES):
                 if self.silent:
                     continue
-                asked = bool(self.lose_answer_to) and self.lose_answer_to in data
-                if asked:
+                loses = self._loses_answer_to(data)
+                if loses:
                     answers.cancel()
                     await asyncio.wait([answers])
                 to_server.write(data)
                 await to_server.drain()
-                if asked and await there.read(_CHUNK_BYTES):
+                if loses and await there.read(_CHUNK_BYTES):
                     self.lost += 1
                     break
         except OSError:
@@ -51,6 +57,13 @@ class Proxy:
             answers.cancel()
             writer.close()
             to_server.close()
+
+    def _loses_answer_to(self, data: bytes) -> bool:
+        if not self.lose_answer_to or self.lose_answer_to not in data:
+            return False
+        self.asked += 1
+        late = self.lose_most is not None and self.asked > self.pass_first + self.lose_most
+        return self.asked > self.pass_first and not late
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -41,7 +41,7 @@ def install_mariadb() -> None:
     if os.geteuid() != 0:
         raise ServerUnavailable(f"MariaDB is not installed; as root: apt-get install {wanted}")
     options = ("-y", "--no-install-recommends", "-o=DPkg::Lock::Timeout=120")
-    with _locked(folder()):  # apt does not wait while another process updates its lists
+    with locked(folder()):  # apt does not wait while another process updates its lists
         _run("apt-get", *_QUIET, "update")
         _run("apt-get", *_QUIET, *options, "install", *wanted.split())
 
@@ -50,7 +50,7 @@ def install_mysql() -> None:
     """Unpack MySQL's packages where they are missing."""
     if mysql_tree():
         return
-    with _locked(folder()):
+    with locked(folder()):
         if not mysql_tree():  # another process may have been first
             _fetch_and_unpack(folder())
 
@@ -126,7 +126,8 @@ def _checked(archives: Path, line: str) -> Path:
 
 
 @contextmanager
-def _locked(place: Path) -> Iterator[None]:
+def locked(place: Path) -> Iterator[None]:
+    """Keep other processes from bringing anything into a folder meanwhile."""
     try:
         place.mkdir(parents=True, exist_ok=True)
         file = (place / "lock").open("w")

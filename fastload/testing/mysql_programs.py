@@ -16,6 +16,7 @@ from fastload.testing.private_server import ServerUnavailable
 Flavour = Literal["mariadb", "mysql"]
 
 FOLDER_VARIABLE = "FASTLOAD_MYSQL_FOLDER"
+_RELEASE_FOLDERS = ("", "bin", "scripts")
 _FOLDER = Path("/var/tmp/fastload/mysql")  # noqa: S108  survives a restart; checked by owner
 
 
@@ -30,7 +31,15 @@ def mysql_tree() -> Path | None:
     Raises:
         ServerUnavailable: It belongs to another user, who could have put any program there.
     """
-    tree = folder() / "tree"
+    return _trusted(folder() / "tree")
+
+
+def release_tree(flavour: Flavour, version: str) -> Path | None:
+    """Return where ``mysql_releases`` has unpacked a release, if it has; raises likewise."""
+    return _trusted(folder() / f"{flavour}-{version}")
+
+
+def _trusted(tree: Path) -> Path | None:
     if not tree.is_dir():
         return None
     if tree.stat().st_uid not in (0, os.geteuid()):
@@ -51,22 +60,35 @@ class MysqlSpec:
     Attributes:
         flavour: ``mariadb`` or ``mysql``.
         tree: The root that its packages were unpacked below; None if they are installed.
+        release: The version that was asked for; None is whichever Debian has.
     """
 
     flavour: Flavour
     tree: Path | None
+    release: str | None = None
 
     def program(self, name: str) -> list[str]:
         """Return the command that runs one of its programs."""
         if self.tree is None:
             found = mariadb_program(name)
             return [str(found or name)]
+        if self.release is not None:
+            # One library came along; the rest are the system's.
+            path = next(p for f in _RELEASE_FOLDERS if (p := self.tree / f / name).exists())
+            return ["env", f"LD_LIBRARY_PATH={self.tree}", str(path)]
         # Its libraries are newer than the system's, the C library among them, hence the loader.
         loader = next(self.tree.glob("usr/lib/*/ld-linux-*.so.*"))
         own = self.tree / "usr/lib/mysql/private"
         libraries = f"{loader.parent}:{loader.parent}/mysql/private:{own}"
         folder = next(f for f in ("usr/sbin", "usr/bin") if (self.tree / f / name).exists())
         return [str(loader), "--library-path", libraries, str(self.tree / folder / name)]
+
+    @property
+    def share(self) -> Path | None:
+        """The folder with its messages and character sets; None where the server knows it."""
+        if self.tree is None:
+            return None
+        return self.tree / ("share" if self.release else "usr/share/mysql")
 
     @property
     def server(self) -> list[str]:
@@ -90,16 +112,22 @@ def available() -> list[MysqlSpec]:
     return found
 
 
-def spec_of(flavour: Flavour) -> MysqlSpec:
-    """Return where a flavour is.
+def spec_of(flavour: Flavour, version: str | None = None) -> MysqlSpec:
+    """Return where a flavour is, or a release of it such as ``5.6``.
 
     Raises:
         ServerUnavailable: With what to install.
     """
-    if spec := _find(flavour):
+    if spec := _find_release(flavour, version) if version else _find(flavour):
         return spec
-    module = "fastload.testing.mysql_packages"
-    raise ServerUnavailable(f"{flavour} is not installed: python -m {module} may bring it")
+    module = f"fastload.testing.mysql_{'releases' if version else 'packages'}"
+    title = f"{flavour} {version}" if version else flavour
+    raise ServerUnavailable(f"{title} is not installed: python -m {module} may bring it")
+
+
+def _find_release(flavour: Flavour, version: str) -> MysqlSpec | None:
+    tree = release_tree(flavour, version)
+    return MysqlSpec(flavour, tree, version) if tree else None
 
 
 def _find(flavour: Flavour) -> MysqlSpec | None:

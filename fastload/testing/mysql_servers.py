@@ -2,12 +2,14 @@
 
 Like the PostgreSQL ones of ``fastload.testing.servers``, each has its own data directory, port and
 socket, listens on 127.0.0.1 only, and is gone with the process that started it. The binaries come
-from ``fastload.testing.mysql_packages``. It needs ``pip install 'fastload[mysql]'``.
+from ``fastload.testing.mysql_packages`` and ``mysql_releases``. It needs
+``pip install 'fastload[mysql]'``.
 """
 
 from __future__ import annotations
 
 import secrets
+import shlex
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +19,15 @@ import pymysql
 from pymysql.constants import CLIENT, ER
 
 from fastload.testing.mysql_programs import Flavour, MysqlSpec, spec_of
+from fastload.testing.mysql_settings import (
+    USER,
+    is_56,
+    option_lines,
+    program_places,
+    settings_of,
+    system_tables,
+    user_lines,
+)
 from fastload.testing.private_folder import give, open_to_all, server_user
 from fastload.testing.private_server import PrivateServer, ServerUnavailable
 
@@ -30,33 +41,12 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = tuple[Any, ...]
 
-USER = "fastload"
-_OPTIONS = {
-    "bind_address": "127.0.0.1",
-    "skip_name_resolve": "ON",
-    "log_bin": "binlog",
-    "binlog_row_metadata": "FULL",
-    "binlog_row_image": "FULL",
-    "local_infile": "ON",
-    "secure_file_priv": "",
-    "character_set_server": "utf8mb4",
-    "default_time_zone": "+00:00",
-}
-_FLAVOUR_OPTIONS: dict[Flavour, dict[str, str]] = {
-    "mariadb": {"binlog_format": "ROW", "gtid_strict_mode": "ON"},
-    "mysql": {"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "mysqlx": "OFF"},
-}
-_DURABLE = {"innodb_flush_log_at_trx_commit": "1", "sync_binlog": "1"}
-_NOT_DURABLE = {
-    "innodb_flush_log_at_trx_commit": "0",
-    "sync_binlog": "0",
-    "innodb_flush_method": "nosync",
-    "innodb_doublewrite": "OFF",
-}
-
 
 class MysqlServer(PrivateServer):
-    """One private server, from ``MysqlServer.start``. It takes TLS, with ``ca_file``."""
+    """One private server, from ``MysqlServer.start``.
+
+    It takes TLS, with ``ca_file``, unless it is a MySQL 5.6.
+    """
 
     _end_signal = signal.SIGTERM
     _stop_signal = signal.SIGKILL  # MySQL takes 1.5 s to end by itself
@@ -73,6 +63,7 @@ class MysqlServer(PrivateServer):
         cls,
         flavour: Flavour = "mariadb",
         *,
+        version: str | None = None,
         options: Mapping[str, str | int | bool] | None = None,
         fsync: bool = False,
         password: str | None = None,
@@ -84,6 +75,8 @@ class MysqlServer(PrivateServer):
 
         Args:
             flavour: ``mariadb`` or ``mysql``.
+            version: A release of ``fastload.testing.mysql_releases``, such as ``5.6``; None is
+                the one of ``mysql_packages``.
             options: Lines of its option file over the defaults.
             fsync: Whether a commit reaches the disk: on for benchmarks, off for tests.
             password: Of the user ``fastload``, who may do everything; None makes one up.
@@ -91,9 +84,10 @@ class MysqlServer(PrivateServer):
         Raises:
             ServerUnavailable: No binaries, or the server did not start; with the end of its log.
         """
-        chosen = dict(_DURABLE if fsync else _NOT_DURABLE)
+        spec = spec_of(flavour, version)
+        chosen = settings_of(spec, fsync=fsync)
         chosen |= {name: _spell(value) for name, value in (options or {}).items()}
-        server = cls(spec_of(flavour), chosen, password)
+        server = cls(spec, chosen, password)
         server._begin(server._initialise)
         return server
 
@@ -153,9 +147,21 @@ class MysqlServer(PrivateServer):
         self._check_reachable()
         (self.folder / "tmp").mkdir()
         give(self.folder / "tmp")
-        _write(self._option_file, _option_lines(self._all_options()))
-        _write(self._user_file, _user_lines(self.password))
-        self._call(*self._data_command())
+        _write(self._option_file, option_lines(self._all_options()))
+        _write(self._user_file, user_lines(self._spec, self.password))
+        if is_56(self._spec):
+            self._bootstrap()
+        else:
+            self._call(*self._data_command())
+
+    def _bootstrap(self) -> None:
+        """Make the data of a server that does not do so itself."""
+        self.data.mkdir()
+        give(self.data)
+        script = self.folder / "bootstrap.sql"
+        _write(script, system_tables(self._spec))
+        command = shlex.join([*self._server_program(), "--bootstrap", "--skip-log-bin"])
+        self._call("sh", "-c", f"{command} --skip-gtid-mode < {shlex.quote(str(script))}")
 
     def _check_reachable(self) -> None:
         tree = self._spec.tree
@@ -163,25 +169,21 @@ class MysqlServer(PrivateServer):
             raise ServerUnavailable(f"servers run as nobody, who cannot enter {tree}")
 
     def _all_options(self) -> dict[str, str]:
-        tls = self._make_certificates()
         own = {
             "datadir": self.data,
             "tmpdir": self.folder / "tmp",
             "socket": self.socket,
             "pid_file": self.folder / "pid",
-            "ssl_ca": tls / "ca.pem",
-            "ssl_cert": tls / "server.pem",
-            "ssl_key": tls / "server.key",
+            **program_places(self._spec),
         }
-        if tree := self._spec.tree:
+        if not is_56(self._spec):
+            tls = self._make_certificates()
             own |= {
-                "basedir": tree / "usr",
-                "lc_messages_dir": tree / "usr/share/mysql",
-                "character_sets_dir": tree / "usr/share/mysql/charsets",
-                "plugin_dir": tree / "usr/lib/mysql/plugin",
+                "ssl_ca": tls / "ca.pem",
+                "ssl_cert": tls / "server.pem",
+                "ssl_key": tls / "server.key",
             }
-        places = {name: str(path) for name, path in own.items()}
-        return {**_OPTIONS, **_FLAVOUR_OPTIONS[self.flavour], **places, **self._options}
+        return {**{name: str(path) for name, path in own.items()}, **self._options}
 
     def _data_command(self) -> list[str]:
         if self.flavour == "mysql":
@@ -194,6 +196,7 @@ class MysqlServer(PrivateServer):
             "--auth-root-authentication-method=socket",
             "--skip-test-db",
             "--skip-name-resolve",
+            *([f"--basedir={self._spec.tree}"] if self._spec.tree else []),
         ]
 
     def _server_program(self) -> list[str]:
@@ -226,20 +229,6 @@ class MysqlServer(PrivateServer):
         return self.folder / "users.sql"
 
 
-def _user_lines(password: str) -> str:
-    """Return what the server runs at each start, before it listens: it must be repeatable."""
-    secret = _text(password)
-    return f"""SET SESSION sql_log_bin = OFF;
-ALTER USER root@localhost IDENTIFIED BY {secret};
-CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY {secret};
-GRANT ALL PRIVILEGES ON *.* TO {USER}@'%' WITH GRANT OPTION;
-"""
-
-
-def _option_lines(options: Mapping[str, str]) -> str:
-    return "[mysqld]\n" + "".join(f"{k} = {_text(v, chr(34))}\n" for k, v in options.items())
-
-
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
     give(path)
@@ -247,11 +236,6 @@ def _write(path: Path, text: str) -> None:
 
 def _spell(value: str | int | bool) -> str:
     return ("ON" if value else "OFF") if isinstance(value, bool) else str(value)
-
-
-def _text(value: str, quote_mark: str = "'") -> str:
-    escaped = value.replace("\\", "\\\\").replace(quote_mark, "\\" + quote_mark)
-    return f"{quote_mark}{escaped}{quote_mark}"
 
 
 def _quoted(name: str) -> str:

@@ -36,6 +36,10 @@ _RUN = "suite"
 _CUT = Cut(visible="suite")
 
 
+# As if the source had delivered so many values as NULL: a receipt keeps that.
+_NULLED = 7
+
+
 class Rows:
     """A reading of an Arrow table that can lie, fail, or stop in the middle."""
 
@@ -68,7 +72,7 @@ class Rows:
 
     async def seal(self) -> Seal:
         """Return what is claimed."""
-        return Seal(rows=self._claims, bytes=self._data.nbytes)
+        return Seal(rows=self._claims, bytes=self._data.nbytes, nulled=_NULLED)
 
     def waits(self) -> Waits:
         """Return nothing."""
@@ -103,7 +107,7 @@ class TargetSuite(Hooks):
             kept = await run.target.barrier(_RUN)
             stored = await run.target.state().claim(_RUN)
         assert kept == Kept(receipts=1, steps=0)
-        assert (receipt.rows, receipt.cut) == (1000, _CUT)
+        assert (receipt.rows, receipt.cut, receipt.nulled) == (1000, _CUT, _NULLED)
         assert stored is not None
         assert stored.receipts == (receipt,)
         assert await self.rows(endpoint, NAME) == tuples(items(1000))

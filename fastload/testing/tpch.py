@@ -74,16 +74,17 @@ ANALYZE;
 
 def load(server: PostgresServer, database: str, scale: float, *, keys: bool = True) -> None:
     """Make the tables of TPC-H in a database, with keys, references and indexes if wanted."""
-    generator = _generator()
+    program = generator()
     server.psql(SCHEMA, database)
     for table in TABLES:
-        make = f"{generator} csv --scale-factor {scale:g} --tables {table} --stdout"
+        make = f"{program} csv --scale-factor {scale:g} --tables {table} --stdout"
         server.psql(f"\\copy {table} FROM PROGRAM '{make}' CSV HEADER", database)
     if keys:
         server.psql(_CONSTRAINTS, database)
 
 
-def _generator() -> Path:
+def generator() -> Path:
+    """Return the program that writes the rows."""
     beside = Path(sys.executable).with_name("tpchgen-cli")
     found = str(beside) if beside.exists() else shutil.which("tpchgen-cli")
     if found is None:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,20 @@ INSERT INTO orders SELECT i, 1 + i % 100, '2023-06-01'::date + i, i / 7.0, 'note
 FROM generate_series(1, 1000) AS i; ANALYZE"""
 
 
+MYSQL_SHOP = """
+SET SESSION sql_mode = 'STRICT_ALL_TABLES';
+CREATE TABLE customer (id int PRIMARY KEY, name varchar(40));
+CREATE TABLE orders (id int PRIMARY KEY, customer int, placed date, amount decimal(12,2), note text,
+  FOREIGN KEY (customer) REFERENCES customer (id));
+CREATE VIEW totals AS SELECT customer, sum(amount) FROM orders GROUP BY 1;
+INSERT INTO customer WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+  SELECT i, CONCAT('name ', i) FROM n;
+INSERT INTO orders WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+  SELECT i, 1 + i % 100, '2023-06-01' + INTERVAL i DAY, ROUND(i / 7, 2), CONCAT('note ', i) FROM n
+"""
+MYSQL_URLS = ("mysql://user:password@old-server/shop", "mysql://app:password@old.example/shop")
+
+
 def blocks(page, *languages):
     return [(m[1], m[2]) for m in BLOCK.finditer(page.read_text()) if m[1] in languages]
 
@@ -42,17 +57,38 @@ def with_servers(text, source, target):
     return text
 
 
+@pytest.fixture
+def filling(request, source, target):
+    """What puts databases of this test's own into an example; MySQL's is made if one asks."""
+    made = []
+
+    def fill(text):
+        if not any(url in text for url in MYSQL_URLS):
+            return with_servers(text, source, target)
+        if not made:
+            server = request.getfixturevalue("mysql")
+            made.append(stack.enter_context(server.database("fastload_test_shop")))
+            server.execute(MYSQL_SHOP, "fastload_test_shop")
+        for url in MYSQL_URLS:
+            text = text.replace(url, made[0])
+        # The examples' database is called shop.
+        return with_servers(text.replace("shop.", "fastload_test_shop."), source, target)
+
+    with ExitStack() as stack:
+        yield fill
+
+
 @pytest.mark.parametrize(
     "page",
     [p for p in PAGES if blocks(p, "python", "sh")],
     ids=lambda p: str(p.relative_to(ROOT)),
 )
-async def test_examples_run(page, source, target, capsys):
+async def test_examples_run(page, source, target, filling, capsys):
     source.psql(SHOP)
     target.psql("CREATE SCHEMA archive; CREATE SCHEMA moved")
     scope = {"__name__": "example"}
     for language, text in blocks(page, "python", "sh"):
-        filled = with_servers(text, source, target)
+        filled = filling(text)
         if language == "sh":
             for line in filled.strip().splitlines():
                 run_line(line)

@@ -52,8 +52,8 @@ REFUSED = [
     (pa.array(["0" * 32, "{" + "0" * 32]), "uuid", "is not a uuid"),
     (pa.array(["0" * 32, "g" * 32]), "uuid", "is not a uuid"),
     (pa.array([bytes(16), bytes(15)]), "uuid", "is not a uuid"),
-    (counts(pa.date32(), 0, -2_440_589), "date", "-2440589 days from 1970 is out of range"),
-    (counts(pa.date32(), 0, 2_145_042_906), "date", "2145042906 days from 1970 is out of range"),
+    (counts(pa.date32(), 0, -2_440_589), "date", "4714-11-23 BC is out of range"),
+    (counts(pa.date32(), 0, 2_145_042_906), "date", "5874898-01-01 is out of range"),
     (counts(pa.date64(), 0, 1), "date", "1970-01-01 00:00:00.001 is finer than date"),
     (counts(pa.date64(), 0, 2**63 - 1), "date", "is out of range for date"),
     (

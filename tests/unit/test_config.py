@@ -67,6 +67,7 @@ make = CopyOptions.make
         ("foreign_keys", None),
         ("statistics", "yes"),
         ("triggers", "ignore"),
+        ("on_update", "keep"),
         ("run", ""),
         ("run", "a\nb"),
         ("run", "x" * 201),
@@ -217,7 +218,7 @@ def test_the_shape_tells_what_decides_the_outcome_and_nothing_else():
         {"partition_by": "keys"}, {"route": "arrow"}, {"on_unrepresentable": "null"},
         {"types": {"a.b.c": "text"}}, {"where": {"a.b": "x"}}, {"rename": {"a.b": "c"}},
         {"rename": {"a.b.c": "d"}}, {"indexes": False}, {"foreign_keys": False},
-        {"statistics": False}, {"triggers": "fire"},
+        {"statistics": False}, {"triggers": "fire"}, {"on_update": "trigger"},
     ):  # fmt: skip
         assert make(**change).shape() != base, change
 

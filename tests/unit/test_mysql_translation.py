@@ -134,14 +134,15 @@ def test_texts_are_compared_by_their_bytes_with_spaces():
 
 def test_what_is_compared_in_another_way_is_told():
     languages = column("a", "string", collation='"de_DE"'), column("b", "string", collation='"C"')
-    facts = {"tail": "NULLS NOT DISTINCT (a)", "deferrable": "INITIALLY DEFERRED"}
-    made = translated(table(*languages, keys=(key("a", primary=False, extra=facts),)))
+    late = key("a", primary=False, nulls_distinct=False, deferrable=True, include=("b",))
+    made = translated(table(*languages, keys=(late,)))
     assert len(made.tables[0].keys) == 1
     assert set(told(made)) == {
         "collation of column s.t.a",
         "length of column s.t.a",
         "NULL in unique key s.t.k",
         "deferral of unique key s.t.k",
+        "further columns of unique key s.t.k",
     }
 
 
@@ -471,3 +472,18 @@ def test_what_foreign_keys_leave(found, kind, reason):
 def test_collations(collation, server, found, changes):
     name, change = counterpart(collation, server)
     assert (name, change is not None) == (found, changes)
+
+
+@pytest.mark.parametrize(
+    ("arrow", "told"),
+    [
+        ("opaque[inet, PostgreSQL, string]", "inet is kept as text"),
+        ("opaque[hstore, Other, binary]", "hstore is kept as bytes, in the source's own form"),
+        ("month_day_nano_interval", "interval is kept as text, as ISO 8601 has it"),
+        ("arrow.uuid", "uuid is kept as text"),
+        ("string", None),
+    ],
+)
+def test_a_type_that_becomes_another_is_told(arrow, told):
+    note = declare(column(arrow=arrow), server=MYSQL).note
+    assert (note and note[1]) == told

@@ -240,7 +240,7 @@ def test_what_columns_cannot_keep_is_told():
     made = translate(
         catalog(
             table(
-                column("a", "timestamp[us]", on_update="CURRENT_TIMESTAMP"),
+                column("a", "timestamp[us]", on_update="nonsense(1)"),
                 column("b", default="nonsense(1)"),
                 column("c", "string", folds="case"),
                 column("d", "string", folds="case and accents"),
@@ -248,7 +248,7 @@ def test_what_columns_cannot_keep_is_told():
             )
         )
     )
-    assert left(made)[0] == "on update s.t.a: no update sets it to CURRENT_TIMESTAMP here"
+    assert left(made)[0].startswith("on update s.t.a: ")
     assert left(made)[1].startswith("default s.t.b: ")
     assert left(made)[2:] == [
         "collation s.t: c, d: comparisons and unique keys no longer ignore case, case and accents"

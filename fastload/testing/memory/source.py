@@ -61,7 +61,7 @@ class MemorySource:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self.identity = f"memory:{database.name}"
+        self.identity = self.namespace = f"memory:{database.name}"
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables."""

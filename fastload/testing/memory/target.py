@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
@@ -45,7 +45,7 @@ class MemoryTarget:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self.identity = f"memory:{database.name}"
+        self.identity = self.namespace = f"memory:{database.name}"
 
     def translate(self, catalog: Catalog) -> Catalog:
         """Return the catalogue with Arrow's types."""
@@ -76,6 +76,7 @@ class MemoryTarget:
         indexes: bool = True,
         foreign_keys: bool = True,
         statistics: bool = True,
+        on_update: str = "list",
         rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
     ) -> Steps:
         """Return the schema work; there are no statistics."""
@@ -138,9 +139,10 @@ class MemoryTarget:
             if done := self._database.receipts.get(key):
                 return done
             batches = [self._taken(table, batch) async for batch in reading]
-            full = await _sealed(reading, receipt, table, batches)
+            nulled = sum(lost for _, lost in batches)
+            full = await _sealed(reading, receipt, table, [rows for rows, _ in batches], nulled)
             self._database.fence(receipt.run, receipt.epoch)
-            self._insert(table, batches)
+            self._insert(table, [rows for rows, _ in batches])
             self._database.receipts[key] = full
             return full
 
@@ -154,20 +156,25 @@ class MemoryTarget:
         try:
             for statement in (s for step in plan.before for s in step.statements):
                 execute(self._database, statement)
-            self._insert(table, [self._taken(table, batch) for batch in batches])
+            taken = [self._taken(table, batch) for batch in batches]
+            self._insert(table, [rows for rows, _ in taken])
             for statement in (s for step in plan.after for s in step.statements):
                 execute(self._database, statement)
         except BaseException:
             self._database.tables, self._database.sequences = tables, sequences
             raise
-        return full
+        nulled = full.nulled + sum(lost for _, lost in taken)
+        return msgspec.structs.replace(full, nulled=nulled)
 
-    def _taken(self, table: TablePlan, batch: pa.RecordBatch) -> pa.Table:
-        """Return a batch in the target's columns and types; those without a source are NULL."""
+    def _taken(self, table: TablePlan, batch: pa.RecordBatch) -> tuple[pa.Table, int]:
+        """Return a batch in the target's columns and types; those without a source are NULL.
+
+        With it comes how many values became NULL because their column cannot hold them.
+        """
         import pyarrow as pa
 
         wanted = self._database.tables[table.target.name].rows.schema
-        arrays = []
+        arrays, nulled = [], 0
         for field in wanted:
             if field.name not in table.target_columns:
                 arrays.append(pa.nulls(batch.num_rows, field.type))
@@ -176,10 +183,14 @@ class MemoryTarget:
             try:
                 arrays.append(column if column.type == field.type else column.cast(field.type))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                if field.name in table.nulls_instead:
+                    arrays.append(pa.array([_or_none(v, field.type) for v in column], field.type))
+                    nulled += arrays[-1].null_count - column.null_count
+                    continue
                 raise EncodeError(
                     str(error), side="target", table=str(table.target.name), column=field.name
                 ) from error
-        return pa.table(arrays, schema=wanted)
+        return pa.table(arrays, schema=wanted), nulled
 
     def _insert(self, table: TablePlan, batches: list[pa.Table]) -> None:
         import pyarrow as pa
@@ -225,8 +236,22 @@ class MemoryTarget:
         return [Finding(level="ok", subject="runs", text=str(len(self._database.runs)))]
 
 
+def _or_none(value: pa.Scalar, type_: pa.DataType) -> Any:
+    """Return a value as one of this type; None where it has no such value."""
+    import pyarrow as pa
+
+    try:
+        return value.cast(type_).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
 async def _sealed(
-    reading: Reading, receipt: Receipt, table: TablePlan, batches: Sequence[pa.Table]
+    reading: Reading,
+    receipt: Receipt,
+    table: TablePlan,
+    batches: Sequence[pa.Table],
+    nulled: int = 0,
 ) -> Receipt:
     """Return the full receipt of what was read, which must be what the source says it sent."""
     seal = await reading.seal()
@@ -238,7 +263,9 @@ async def _sealed(
             table=str(table.target.name),
             partition=receipt.partition,
         )
-    return msgspec.structs.replace(receipt, rows=rows, bytes=seal.bytes, cut=reading.cut)
+    return msgspec.structs.replace(
+        receipt, rows=rows, bytes=seal.bytes, cut=reading.cut, nulled=nulled + seal.nulled
+    )
 
 
 class MemoryState:

@@ -1,9 +1,10 @@
-"""What both servers make of the encoder's text, by LOAD DATA LOCAL: their own text of it."""
+"""What both servers make of the encoder's text, loaded and inserted: their own text of it."""
 
 from __future__ import annotations
 
 import random
 import struct
+from contextvars import ContextVar
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,18 @@ from tests.conftest import MysqlDatabase as Database
 
 pytestmark = pytest.mark.mysql
 EXACT = Context(prec=400)
+STRICT = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
+FORM: ContextVar[str] = ContextVar("FORM")
 FILE_SETTINGS = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 # Bytes that mean something to LOAD DATA, and characters of every length.
 AWKWARD = "a\u00e9\u20ac\0\t\n\r\\\x1a'\"\U0001f600 \\N\b"
+
+
+@pytest.fixture(autouse=True, params=["file", "values"])
+def form(request: pytest.FixtureRequest) -> None:
+    FORM.set(request.param)
 
 
 def load(
@@ -40,18 +48,28 @@ def load(
 ) -> list[tuple[Any, ...]]:
     """Load a batch into a table of these types and codecs, and return its rows as shown."""
     codecs = [(name, codec) for name, (_, codec) in columns.items()]
-    encoder = RowsEncoder(codecs)
-    data, row = encoder.encode(plan(batch.schema, codecs, encoder.check)(batch), 0, 1 << 28)
-    assert row == batch.num_rows
+    form: Any = FORM.get()
+    encoder = RowsEncoder(codecs, form=form)
+    made, pieces, row = plan(batch.schema, codecs, encoder.check)(batch), [], 0
+    while row < batch.num_rows:
+        piece, row = encoder.encode(made, row)
+        pieces.append(piece)
     file = folder / "rows"
-    file.write_bytes(data)
+    file.write_bytes(b"".join(pieces))
     types = ", ".join(f"{ident(name)} {type_}" for name, (type_, _) in columns.items())
     shown = ", ".join(show.format(ident(name)) for name in columns)
     options = {"database": database.name, "local_infile": True, "charset": "utf8mb4"}
     with database.server.connect(**options) as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS t")
         cursor.execute(f"CREATE TABLE t (n_ int AUTO_INCREMENT PRIMARY KEY, {types})")
-        cursor.execute(load_statement(literal(str(file)), "t", codecs, character_sets))
+        cursor.execute(f"SET sql_mode = '{STRICT}'")
+        if form == "file":
+            cursor.execute(load_statement(literal(str(file)), "t", codecs, character_sets))
+        else:
+            names = ", ".join(ident(name) for name in columns)
+            for piece in pieces:
+                statement: Any = f"INSERT INTO t ({names}) VALUES ".encode() + piece
+                cursor.execute(statement)
         cursor.execute("SHOW WARNINGS")
         assert cursor.fetchall() == ()
         cursor.execute(f"SELECT {shown} FROM t ORDER BY n_")

@@ -276,7 +276,6 @@ async def test_the_sequence_goes_on_from_where_the_source_stands(server):
 def test_what_the_server_will_not_have_is_told():
     told = [(n.kind, n.name) for n in translate(FOREIGN).not_carried]
     assert told == [
-        ("on update", "shop.order.at"),
         ("type", "shop.order.address"),
         ("type", "shop.order.place"),
         ("generated column", "shop.order.after_next"),
