@@ -99,20 +99,18 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         ddl: Whether it makes tables.
         merge: Whether it can upsert by primary key.
         wires: Wire formats it takes undecoded.
-<<<<<<< HEAD
-        mend: Whether it is ``Mending``.
-=======
         notes: What a plan says of how this target writes, such as what makes it slow here.
         clusters: Whether it stores rows by their primary key, so that it takes them faster in
             that order.
->>>>>>> main
+        mend: Whether it is ``Mending``.
     """
 
     guarantee: str = "L3"
     ddl: bool = True
     merge: bool = True
     wires: frozenset[str] = frozenset()
-<<<<<<< HEAD
+    notes: tuple[str, ...] = ()
+    clusters: bool = False
     mend: bool = False
 
 
@@ -126,10 +124,6 @@ class Fingerprint(msgspec.Struct, frozen=True):
 
     rows: int
     sum: int
-=======
-    notes: tuple[str, ...] = ()
-    clusters: bool = False
->>>>>>> main
 
 
 class PartitionSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-<<<<<<< HEAD
-from pathlib import Path
-=======
 from functools import partial
->>>>>>> main
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -415,13 +412,8 @@ async def _copy(
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
-<<<<<<< HEAD
     catalog = await source.catalog(selection_of(options))
-    wanted = target.translate(planner.renamed(catalog, options))
-=======
-    catalog = await source.catalog(_selection(options))
     wanted = planner.translated(catalog, target, options)
->>>>>>> main
     return pipeline.Job(source, target, catalog, wanted, options, meter, {})
 
 

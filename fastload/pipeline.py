@@ -71,12 +71,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
-<<<<<<< HEAD
-    await job.target.state().discard(plan.run)
-    verification = await job.check.result(plan) if job.check else None
-=======
     await retry.repeat(partial(job.target.state().discard, plan.run))
->>>>>>> main
+    verification = await job.check.result(plan) if job.check else None
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)

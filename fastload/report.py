@@ -91,11 +91,8 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         not_carried: Objects of the source that the target does not have.
         losses: Lossy type pairs that were accepted, in words.
         position: Where the source's log stood at the cut.
-<<<<<<< HEAD
         verification: What ``verify=True`` has found, which is that nothing differs.
-=======
         notes: What there is to know of how the rows went, in words.
->>>>>>> main
     """
 
     run: str
@@ -107,11 +104,8 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     not_carried: tuple[NotCarried, ...] = ()
     losses: tuple[str, ...] = ()
     position: Position | None = None
-<<<<<<< HEAD
     verification: VerifyResult | None = None
-=======
     notes: tuple[str, ...] = ()
->>>>>>> main
 
     @property
     def rows(self) -> int:
@@ -169,11 +163,8 @@ def describe_result(result: CopyResult) -> str:
     lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
-<<<<<<< HEAD
     lines += [f"verified: {result.verification}"] if result.verification else []
-=======
     lines += _listed("notes", result.notes)
->>>>>>> main
     return "\n".join(lines)
 
 

@@ -41,11 +41,8 @@ def result_fragment(result: CopyResult) -> str:
         _list("Values that became NULL", report.nulled_lines(result)),
         _list("Values may lose", result.losses),
         _list("Not carried", result.not_carried),
-<<<<<<< HEAD
-        _list("Verified", str(result.verification).splitlines() if result.verification else []),
-=======
         _list("Notes", result.notes),
->>>>>>> main
+        _list("Verified", str(result.verification).splitlines() if result.verification else []),
     ]
     return _wrapped(parts)
 

@@ -200,14 +200,10 @@ cdef inline FaultCode put_big_endian(const Form* form, uint64_t value, Out* out)
 cdef inline FaultCode put_uuid(const Input* input, const char* uuid, Out* out) noexcept nogil:
     """Write a uuid's bytes, or their text where the column is one."""
     if form_of(input).size == 16:
-<<<<<<< HEAD
         # MariaDB swaps the parts of these, and no uuid comes back as it was (10.11, measured).
         if uuid[6] & -uuid[8] & 0x80:
             return OUT_OF_RANGE
-        return put_escaped(uuid, 16, out)
-=======
         return put_escaped(form_of(input), uuid, 16, out)
->>>>>>> main
     return put_hexadecimal(uuid, out)
 
 

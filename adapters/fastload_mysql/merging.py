@@ -42,13 +42,12 @@ def merge(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> Iter
     )
 
 
-<<<<<<< HEAD
-def delete_staged(table: TablePlan, staging: QualifiedName) -> str:
+def delete_staged(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> str:
     """Return the statement that deletes the rows whose keys are staged."""
     same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
-    return f"DELETE t FROM {qualified(table.target.name)} t JOIN {qualified(staging)} s ON {same}"
-=======
+    return f"DELETE t FROM {qualified(into)} t JOIN {qualified(staging)} s ON {same}"
+
+
 def _may_differ(table: TablePlan, column: str) -> bool:
     """Say whether rows of one key may differ in a column: texts may that compare as equal."""
     return column not in table.merge_by or bool(table.target.column(column).extra.get("charset"))
->>>>>>> main

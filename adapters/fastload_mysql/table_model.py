@@ -112,11 +112,8 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         length=found.length,
         labels=found.labels,
         collation=row["collation"],
-<<<<<<< HEAD
-        padded=facts.base == "char",
-=======
         folds=_folds(row, found, text),
->>>>>>> main
+        padded=facts.base == "char",
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )

@@ -38,27 +38,19 @@ from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
-<<<<<<< HEAD
-from fastload_mysql.writing import delete_rows, write_rows
-=======
-from fastload_mysql.writing import WITHOUT_FILES, write_rows
->>>>>>> main
+from fastload_mysql.writing import WITHOUT_FILES, delete_rows, write_rows
 
 
 class MysqlTarget:
     """Writes one database."""
 
-<<<<<<< HEAD
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, mend=True)
-
-=======
->>>>>>> main
     def __init__(self, sessions: Sessions, database: Database) -> None:
         self.capabilities = TargetCapabilities(
             guarantee="L3",
             ddl=True,
             merge=True,
             clusters=True,
+            mend=True,
             notes=() if database.takes_files else (WITHOUT_FILES,),
         )
         self._sessions = sessions
@@ -143,13 +135,12 @@ class MysqlTarget:
         write = partial(self._written, table, reading, receipt)
         return await Once(self._sessions, self._tables, plan, table, write).run()
 
-<<<<<<< HEAD
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
         """Delete and merge rows in one transaction; see the seam."""
         async with self._sessions.lend() as connection, transaction(connection):
             await delete_rows(connection, extra, keys)
             await write_rows(connection, table, rows)
-=======
+
     async def _written(
         self,
         table: TablePlan,
@@ -178,7 +169,6 @@ class MysqlTarget:
             cut=reading.cut,
             nulled=written.nulled + seal.nulled,
         )
->>>>>>> main
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

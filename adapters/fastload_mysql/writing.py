@@ -13,21 +13,11 @@ from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import LocalRefused
 from fastload_mysql.fitting import word
-<<<<<<< HEAD
-from fastload_mysql.load_local import LoadResult, load_local
-from fastload_mysql.load_statement import load_statement
-from fastload_mysql.merging import delete_staged, merge, stage
-from fastload_mysql.quoting import literal, qualified
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-=======
 from fastload_mysql.inserting import insert
 from fastload_mysql.loading import Files, load
-from fastload_mysql.merging import merge, stage
+from fastload_mysql.merging import delete_staged, merge, stage
 from fastload_mysql.quoting import qualified
 from fastload_mysql.row_keys import sending
->>>>>>> main
 
 WITHOUT_FILES = (
     "rows go in by INSERT, since the target takes no LOAD DATA LOCAL: that costs 1.3 to 2.3 times "
@@ -79,20 +69,16 @@ async def write_rows(
     return written
 
 
-<<<<<<< HEAD
 async def delete_rows(connection: Connection, table: TablePlan, keys: Reading) -> None:
     """Delete the rows that have one of these keys, which are the plan's columns."""
-    staging = QualifiedName(table.target.name.schema, STAGING)
-    await connection.execute(stage(table, staging))
-    await _load(connection, table, keys, staging)
-    await connection.execute(delete_staged(table, staging))
+    name = table.target.name
+    staging = QualifiedName(name.schema, STAGING)
+    await connection.execute(stage(table, name, staging))
+    await _send(connection, table, keys, staging)
+    await connection.execute(delete_staged(table, name, staging))
     await connection.execute(f"DROP TEMPORARY TABLE {qualified(staging)}")
 
 
-async def _load(
-    connection: Connection, table: TablePlan, reading: Reading, into: QualifiedName
-) -> int:
-=======
 async def _send(
     connection: Connection,
     table: TablePlan,
@@ -101,7 +87,6 @@ async def _send(
     *,
     in_pieces: bool = False,
 ) -> Written:
->>>>>>> main
     columns = [(c, _codec(table, c)) for c in table.target_columns]
     if connection.sends_files:
         files = Files(reading, table, columns, in_pieces=in_pieces)

@@ -35,14 +35,10 @@ class PostgresSource:
 
     def __init__(self, sessions: Sessions, identity: str, hash_name: str | None = None) -> None:
         self._sessions = sessions
-<<<<<<< HEAD
-        self.identity = identity
+        self.identity = self.namespace = identity
         self.capabilities = SourceCapabilities(
             snapshot="shared", tail=False, replayable=True, fingerprint=hash_name
         )
-=======
-        self.identity = self.namespace = identity
->>>>>>> main
 
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""

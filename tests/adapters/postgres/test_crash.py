@@ -109,7 +109,8 @@ async def test_a_barrier_counts_what_is_left(big, victim, unlogged):
     server.psql(
         "INSERT INTO _fastload.runs VALUES ('r', 1, '');"
         "INSERT INTO _fastload.steps VALUES ('r', 's');"
-        "INSERT INTO _fastload.receipts_of_unlogged VALUES ('r', 's', 't', 0, 1, 1, 1, '', 0, now());"
+        "INSERT INTO _fastload.receipts_of_unlogged "
+        "VALUES ('r', 's', 't', 0, 1, 1, 1, '', 0, now());"
         "INSERT INTO _fastload.receipts VALUES ('r', 's', 't', 1, 1, 1, 1, '', 0, now())",
         name,
     )
