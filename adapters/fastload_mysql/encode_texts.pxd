@@ -145,7 +145,9 @@ cdef inline FaultCode put_bytes(const Input* input, int64_t row, Out* out) noexc
     """Write bytes, or a text that is known to be UTF-8."""
     cdef int64_t begin = 0, size = 0
     cdef FaultCode fault = find(input, row, &begin, &size)
-    return fault if fault != NO_FAULT else put_escaped(form_of(input), input.values + begin, size, out)
+    if fault != NO_FAULT:
+        return fault
+    return put_escaped(form_of(input), input.values + begin, size, out)
 
 
 cdef inline FaultCode put_text(const Input* input, int64_t row, Out* out) noexcept nogil:
