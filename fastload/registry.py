@@ -108,11 +108,18 @@ def driver_missing(error: ModuleNotFoundError) -> AdapterNotFound:
 
 
 def _requirement(module: str) -> str:
-    """Return ``distribution[extra]`` of an adapter's extra that brings this module alone."""
+    """Return ``distribution[extra]`` of the smallest extra that brings this module.
+
+    An extra that is built upon another of its distribution brings that one's modules as well.
+    """
     found: dict[str, list[str]] = {}
     for dist in [entry.dist for entry in installed().values() if entry.dist]:
         for line in dist.requires or ():
             if match := _EXTRA.match(line):
                 found.setdefault(f"{dist.name}[{match[2]}]", []).append(match[1].lower())
     bringing = [extra for extra, modules in found.items() if module.lower() in modules]
-    return min(bringing, key=lambda extra: len(found[extra]), default=module)
+
+    def breadth(extra: str) -> tuple[bool, int]:
+        return extra.partition("[")[0].lower() in found[extra], len(found[extra])
+
+    return min(bringing, key=breadth, default=module)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import msgspec
-
 from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
-from fastload.errors import TargetError
 from fastload.model import (
     Catalog,
     Column,
@@ -25,6 +22,7 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.written import completed
 from fastload_mysql import ddl, fitting, state, stepping
 from fastload_mysql.connection import Connection
 from fastload_mysql.counting import advance
@@ -153,22 +151,7 @@ class MysqlTarget:
         counting = self._counts_alone and any(c.identity for c in table.target.columns)
         in_pieces = counting and len(table.partitions) > 1
         written = await write_rows(connection, table, reading, into, in_pieces=in_pieces)
-        seal = await reading.seal()
-        if written.rows != seal.rows:
-            raise TargetError(
-                f"the source sent {seal.rows} rows and the target took {written.rows}",
-                side="target",
-                table=str(table.target.name),
-                partition=receipt.partition,
-                hint="the partition was rolled back; a trigger on the target may drop rows",
-            )
-        return msgspec.structs.replace(
-            receipt,
-            rows=seal.rows,
-            bytes=seal.bytes,
-            cut=reading.cut,
-            nulled=written.nulled + seal.nulled,
-        )
+        return await completed(receipt, table, reading, written)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

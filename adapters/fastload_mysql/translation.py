@@ -67,6 +67,7 @@ class _Translation:
                 self._referred[foreign.references].append(foreign.referenced_columns)
 
     def catalog(self) -> Catalog:
+        """Return the catalogue in this server's words."""
         source = self._source
         tables = [self._table(t) for t in source.tables]
         tables = self._with_foreign_keys(tables)

@@ -6,10 +6,9 @@ rows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from fastload.adapter import Reading
 from fastload.model import QualifiedName, TablePlan
+from fastload.written import Written
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver_errors import LocalRefused
 from fastload_mysql.fitting import word
@@ -24,18 +23,6 @@ WITHOUT_FILES = (
     "as much; SET GLOBAL local_infile = ON, and a pool of yours needs local_infile=True"
 )
 STAGING = "fastload_staging"
-
-
-class Written(NamedTuple):
-    """What became of a reading.
-
-    Attributes:
-        rows: How many the server took.
-        nulled: Values that it has as NULL because the type cannot hold them.
-    """
-
-    rows: int
-    nulled: int
 
 
 async def write_rows(

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
-from fastload.errors import TargetError
 from fastload.model import (
     Catalog,
     Column,
@@ -24,6 +21,7 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.written import completed
 from fastload_postgres import ddl, fitting, once, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
@@ -170,22 +168,7 @@ class PostgresTarget:
     ) -> Receipt:
         """Write the rows and return the receipt of what both sides agree on."""
         written = await write_rows(connection, table, reading, self._layouts)
-        seal = await reading.seal()
-        if written.rows != seal.rows:
-            raise TargetError(
-                f"the source sent {seal.rows} rows and the target took {written.rows}",
-                side="target",
-                table=str(table.target.name),
-                partition=receipt.partition,
-                hint="the partition was rolled back; a rule or trigger on the target may drop rows",
-            )
-        return msgspec.structs.replace(
-            receipt,
-            rows=seal.rows,
-            bytes=seal.bytes,
-            cut=reading.cut,
-            nulled=written.nulled + seal.nulled,
-        )
+        return await completed(receipt, table, reading, written)
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
         """Delete and merge rows in one transaction; see the seam."""

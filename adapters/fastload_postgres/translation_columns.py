@@ -24,6 +24,7 @@ def tell_folding(words: Wording) -> None:
 
 
 def translate_column(column: Column, words: Wording, found: Declared) -> Column:
+    """Return the column as it is declared here; what its type loses is told."""
     if found.lost:
         words.tell("type", column.name, found.lost)
     type_, forms = found.type, found.forms

@@ -127,6 +127,7 @@ def _scalar(facts: TypeFacts) -> Forms:
 
 
 def numeric(typmod: int) -> Forms:
+    """Return the forms of a numeric: text without a modifier, or beyond decimal256."""
     text = Forms(
         arrow=opaque("numeric", VENDOR, "string"), decode="numeric_text", encode="numeric_text"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +19,7 @@ from fastload.errors import (
 )
 from fastload.labels import labelled, labels_of
 from fastload.model import QualifiedName, TablePlan
+from fastload.written import Written
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translated
 from fastload_postgres.limits import limits_of, within
@@ -68,18 +69,6 @@ def _codec(table: TablePlan, column: str, element_oid: str | None) -> str:
     if "[]:" in codec and element_oid:
         return f"{codec.split('[]:')[0]}[]:{element_oid}"
     return codec
-
-
-class Written(NamedTuple):
-    """What became of a reading.
-
-    Attributes:
-        rows: How many the server took.
-        nulled: Values that it has as NULL because the type cannot hold them.
-    """
-
-    rows: int
-    nulled: int
 
 
 async def write_rows(

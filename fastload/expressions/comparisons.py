@@ -24,6 +24,8 @@ _COMPARABLE = NUMBERS | _DATES | {"bool", "text", "timestamptz"}
 
 
 def comparison(op: str) -> Reader:
+    """Return what reads a comparison by this operator into a term."""
+
     def read(reading: Reading, node: Any) -> Term:
         # Servers take comparisons from left to right, sqlglot some before others.
         check_order(node.expression, WITHOUT_ORDER)

@@ -10,7 +10,7 @@ import msgspec
 
 from fastload import resume
 from fastload.adapter import Reading, TargetCapabilities
-from fastload.errors import EncodeError, StateError, TargetError
+from fastload.errors import EncodeError, StateError
 from fastload.model import (
     Catalog,
     Column,
@@ -32,6 +32,7 @@ from fastload.testing.memory import schema
 from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check_key, keys_of
 from fastload.testing.memory.source import DEFAULT_SCHEMA
 from fastload.testing.memory.statements import Empty, execute, write_down
+from fastload.written import Written, completed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,7 +141,9 @@ class MemoryTarget:
                 return done
             batches = [self._taken(table, batch) async for batch in reading]
             nulled = sum(lost for _, lost in batches)
-            full = await _sealed(reading, receipt, table, [rows for rows, _ in batches], nulled)
+            full = await completed(
+                receipt, table, reading, _counted([rows for rows, _ in batches], nulled)
+            )
             self._database.fence(receipt.run, receipt.epoch)
             self._insert(table, [rows for rows, _ in batches])
             self._database.receipts[key] = full
@@ -151,7 +154,7 @@ class MemoryTarget:
     ) -> Receipt:
         """Collect the rows, then change all at once, or put back what was there."""
         batches = [batch async for batch in reading]
-        full = await _sealed(reading, receipt, table, batches)
+        full = await completed(receipt, table, reading, _counted(batches))
         tables, sequences = dict(self._database.tables), dict(self._database.sequences)
         try:
             for statement in (s for step in plan.before for s in step.statements):
@@ -246,26 +249,8 @@ def _or_none(value: pa.Scalar, type_: pa.DataType) -> Any:
         return None
 
 
-async def _sealed(
-    reading: Reading,
-    receipt: Receipt,
-    table: TablePlan,
-    batches: Sequence[pa.Table],
-    nulled: int = 0,
-) -> Receipt:
-    """Return the full receipt of what was read, which must be what the source says it sent."""
-    seal = await reading.seal()
-    rows = sum(batch.num_rows for batch in batches)
-    if rows != seal.rows:
-        raise TargetError(
-            f"the source sent {seal.rows} rows and the target took {rows}",
-            side="target",
-            table=str(table.target.name),
-            partition=receipt.partition,
-        )
-    return msgspec.structs.replace(
-        receipt, rows=rows, bytes=seal.bytes, cut=reading.cut, nulled=nulled + seal.nulled
-    )
+def _counted(batches: Sequence[pa.Table], nulled: int = 0) -> Written:
+    return Written(sum(batch.num_rows for batch in batches), nulled)
 
 
 class MemoryState:
