@@ -178,6 +178,27 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
         return policies.get(column, policies.get("", "error"))
 
 
+class SchemaSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be made around the rows of a copy.
+
+    Attributes:
+        mode: The copy's mode, which says what becomes of tables that are there.
+        indexes: Whether to make indexes other than keys.
+        foreign_keys: Whether to declare foreign keys.
+        statistics: Whether to gather statistics.
+        on_update: Where columns have no ``on_update`` of their own, ``"trigger"`` makes triggers
+            that stand for it, and ``"list"`` tells each in ``not_carried``.
+        rename_columns: New names of columns, by table; they are given after the rows.
+    """
+
+    mode: str
+    indexes: bool = True
+    foreign_keys: bool = True
+    statistics: bool = True
+    on_update: str = "list"
+    rename_columns: Mapping[QualifiedName, Mapping[str, str]] = msgspec.field(default_factory=dict)
+
+
 @runtime_checkable
 class Reading(Protocol):
     """An open read of one partition; its items come in the source's order, once.
@@ -363,22 +384,9 @@ class Target(Protocol):
     def fit(self, source: Column, target: Column, dialect: str) -> Fit:
         """Say how values of a source column (of this dialect) fit a target column; pure."""
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the schema work around the rows of a translated catalogue; pure.
 
-        A target whose columns have no ``on_update`` of their own makes triggers that stand for it
-        where ``on_update`` is ``"trigger"``, and otherwise tells each in ``not_carried``.
         Repeating the before-data steps when nothing is prepared yet is harmless.
         """
 

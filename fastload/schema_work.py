@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TypeAlias
 
+from fastload.adapter import SchemaSpec
 from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Table
 
 _SMALL_ROWS = 10_000
@@ -30,21 +31,18 @@ class TableWork:
         self,
         table: Table,
         present: Table | None,
-        *,
-        indexes: bool,
-        foreign_keys: bool,
-        statistics: bool,
+        want: SchemaSpec,
         same_index: SameIndex,
     ) -> None:
         self.table = table
-        self.statistics = statistics
+        self.statistics = want.statistics
         self.is_new = present is None
         self.keys = [k for k in table.keys if not has_key(present, k)]
         self.indexes = [
-            i for i in table.indexes if indexes and not has_index(present, i, same_index)
+            i for i in table.indexes if want.indexes and not has_index(present, i, same_index)
         ]
         self.foreign_keys = [
-            f for f in table.foreign_keys if foreign_keys and not has_foreign_key(present, f)
+            f for f in table.foreign_keys if want.foreign_keys and not has_foreign_key(present, f)
         ]
 
     @property
@@ -61,26 +59,15 @@ class TableWork:
 def of_catalog(
     catalog: Catalog,
     existing: Inspection,
-    mode: str,
-    *,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
+    want: SchemaSpec,
     same_index: SameIndex,
 ) -> list[TableWork]:
     """Return the work on each table that the mode makes or completes."""
     return [
-        TableWork(
-            t,
-            there.table if there else None,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            same_index=same_index,
-        )
+        TableWork(t, there.table if there else None, want, same_index)
         for t in catalog.tables
-        for there in [existing.table(t.name) if mode != "replace" else None]
-        if mode in ("create", "replace") or there is None
+        for there in [existing.table(t.name) if want.mode != "replace" else None]
+        if want.mode in ("create", "replace") or there is None
     ]
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from fastload.adapter import SchemaSpec
 from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
 from fastload.schema_work import Renames, TableWork, free_name, of_catalog, several
 from fastload_mysql.clauses import (
@@ -40,34 +41,17 @@ _Statement: TypeAlias = tuple[str, str]  # and the query that finds its work don
 _Present: TypeAlias = Mapping[QualifiedName, Table]
 
 
-def after_steps(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
-    rename_columns: Renames,
-) -> tuple[Step, ...]:
+def after_steps(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    work = of_catalog(
-        catalog,
-        existing,
-        mode,
-        indexes=indexes,
-        foreign_keys=foreign_keys,
-        statistics=statistics,
-        same_index=_same_index,
-    )
+    work = of_catalog(catalog, existing, want, _same_index)
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
     made = {w.name for w in work if w.is_new}
-    present = {e.table.name: e.table for e in existing.tables} if mode != "replace" else {}
+    present = {e.table.name: e.table for e in existing.tables} if want.mode != "replace" else {}
     steps = [*_large(work, present), *_small(work, present)]
-    steps += (_analyse(t, ()) for t in kept if statistics)
-    steps += _renaming(work, rename_columns, steps)
-    steps += _referring([_renamed(w, rename_columns, made) for w in work], steps)
+    steps += (_analyse(t, ()) for t in kept if want.statistics)
+    steps += _renaming(work, want.rename_columns, steps)
+    steps += _referring([_renamed(w, want.rename_columns, made) for w in work], steps)
     return tuple(steps)
 
 

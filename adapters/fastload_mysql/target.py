@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from fastload import resume
-from fastload.adapter import Reading, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities
 from fastload.model import (
     Catalog,
     Column,
@@ -77,28 +77,9 @@ class MysqlTarget:
         """Say how one column's values fit another; see the seam."""
         return fitting.fit(source, target, dialect, self._server)
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",  # columns have theirs here
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the statements around the rows; see the seam."""
-        return ddl.render(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            rename_columns=rename_columns,
-        )
+        return ddl.render(catalog, existing, want)
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, which commit by themselves, then store the plan."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Set
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Check,
@@ -36,32 +37,15 @@ _COMMENTS_PER_STEP = 200
 _PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
 
 
-def after_steps(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
-    rename_columns: Renames,
-) -> tuple[Step, ...]:
+def after_steps(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    work = of_catalog(
-        catalog,
-        existing,
-        mode,
-        indexes=indexes,
-        foreign_keys=foreign_keys,
-        statistics=statistics,
-        same_index=_same_index,
-    )
+    work = of_catalog(catalog, existing, want, _same_index)
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
-    steps = [*_large(work), *_small(work), *(_analysing(kept) if statistics else ())]
+    steps = [*_large(work), *_small(work), *(_analysing(kept) if want.statistics else ())]
     steps += _referring(work, steps)
     steps += _commenting(catalog, work, [s.id for s in steps])
-    steps += _renaming(work, rename_columns, [s.id for s in steps])
+    steps += _renaming(work, want.rename_columns, [s.id for s in steps])
     return tuple(steps)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastload import resume
-from fastload.adapter import Reading, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities
 from fastload.model import (
     Catalog,
     Column,
@@ -14,7 +14,6 @@ from fastload.model import (
     Inspection,
     Kept,
     Plan,
-    QualifiedName,
     Receipt,
     Step,
     Steps,
@@ -80,29 +79,9 @@ class PostgresTarget:
         """Say how one column's values fit another; see the seam."""
         return fitting.fit(source, target, dialect)
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the statements around the rows; see the seam."""
-        return ddl.render(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            on_update=on_update,
-            rename_columns=rename_columns,
-        )
+        return ddl.render(catalog, existing, want)
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, then store the plan durably, in the last transaction."""
