@@ -217,8 +217,26 @@ async def test_native_password(user):
         assert await connection.fetchval("SELECT 1") == 1
 
 
+@pytest.fixture
+def ed25519(server):
+    server.execute("INSTALL SONAME 'auth_ed25519'")
+    yield
+    server.execute("UNINSTALL SONAME 'auth_ed25519'")
+
+
+@pytest.mark.usefixtures("ed25519")
+@pytest.mark.parametrize("user", [("ed25519", p) for p in PASSWORDS], indirect=True)
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+async def test_ed25519(user):
+    async with lent(user) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    error = await refused(replace(user, password=Secret("another")))
+    assert isinstance(error, errors.AuthenticationError)
+
+
 async def test_ed25519_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "nacl", None)
+    monkeypatch.setattr("pymysql._auth._nacl_bindings", None)  # which it keeps once it has it
     switch = b"\xfeclient_ed25519\0" + bytes(range(32))
     async with fake_server(login=switch) as fake:
         error = await refused(fake.url)
