@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TypeAlias
 
 from fastload.adapter import SchemaSpec
-from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Table
+from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
 
+GROUP = 40  # tables per step, which has one receipt
 _SMALL_ROWS = 10_000
 _SMALL_BYTES = 8 << 20
 
@@ -69,6 +70,37 @@ def of_catalog(
         for there in [existing.table(t.name) if want.mode != "replace" else None]
         if want.mode in ("create", "replace") or there is None
     ]
+
+
+def small_groups(work: Iterable[TableWork]) -> Iterator[list[TableWork]]:
+    """Yield the tables whose work is done in a blink, as many as share a step and its receipt."""
+    small = [w for w in work if w.small]
+    for start in range(0, len(small), GROUP):
+        yield small[start : start + GROUP]
+
+
+class Building:
+    """Steps that build something on tables, and which of them others have to wait for.
+
+    Attributes:
+        steps: In the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._by_table: dict[QualifiedName, list[str]] = {}
+
+    def add(self, step: Step, tables: Iterable[TableWork] = ()) -> None:
+        """Add a step on its own table, or on these."""
+        self.steps.append(step)
+        names = [w.name for w in tables] or ([step.table] if step.table else [])
+        for name in names:
+            self._by_table.setdefault(name, []).append(step.id)
+
+    def on(self, tables: Iterable[QualifiedName]) -> tuple[str, ...]:
+        """Return the ids of all steps on these tables."""
+        found = (i for table in tables for i in self._by_table.get(table, ()))
+        return tuple(dict.fromkeys(found))
 
 
 def has_key(present: Table | None, key: Key) -> bool:

@@ -81,8 +81,7 @@ async def test_no_number_takes_the_place_of_null(database, way):
 async def test_the_time_of_day_does_not_take_the_place_of_null(database, way):
     """As it would where a table was made with explicit_defaults_for_timestamp = OFF."""
     database.execute(
-        "SET explicit_defaults_for_timestamp = OFF;"
-        "CREATE TABLE t (id int PRIMARY KEY, v timestamp)"
+        "SET explicit_defaults_for_timestamp = OFF;CREATE TABLE t (id int PRIMARY KEY, v timestamp)"
     )
     moments = pa.array([None, datetime(2024, 1, 1)], pa.timestamp("s", "UTC"))
     with pytest.raises(ConstraintError) as raised:
