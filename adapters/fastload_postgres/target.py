@@ -191,6 +191,10 @@ class PostgresTarget:
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, run)
 
+    async def rest(self) -> None:
+        """Close idle connections."""
+        await self._sessions.close()
+
     def state(self) -> state.PostgresState:
         """Return the runs stored in this database."""
         return state.PostgresState(self._sessions)
