@@ -243,6 +243,10 @@ class Snapshot(Protocol):
         """What every reader of this snapshot sees."""
 
     @property
+    def readers(self) -> int:
+        """How many readings can be open at once: those asked for, or as many as were to be had."""
+
+    @property
     def token(self) -> str | None:
         """What another process can join with; None if readers must live in this one."""
 
@@ -293,6 +297,8 @@ class Source(Protocol):
         self, tables: Sequence[Table], readers: int
     ) -> AbstractAsyncContextManager[Snapshot]:
         """Open a view that up to ``readers`` readings at once can share.
+
+        One at least: TooManyConnections otherwise, where the server gives no connection.
 
         No table in it can be truncated, rewritten or altered while it is open; where one was,
         between ``catalog`` and now, SnapshotLost is raised on entry.
@@ -466,6 +472,9 @@ class Target(Protocol):
         A server that crashed meanwhile has forgotten its last asynchronous commits: only what
         is counted here will stay.
         """
+
+    async def rest(self) -> None:
+        """Close the connections that are not in use: somebody else may need them."""
 
     def state(self) -> StateStore:
         """Return where this target remembers runs."""

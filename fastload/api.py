@@ -15,6 +15,7 @@ from fastload import partition, pipeline, planner, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
+from fastload.lanes import Lanes
 from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
@@ -414,7 +415,8 @@ async def _copy(
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(selection_of(options))
     wanted = planner.translated(catalog, target, options)
-    return pipeline.Job(source, target, catalog, wanted, options, meter, {})
+    lanes = Lanes(options.parallel, meter)
+    return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 
 
 async def _plan(job: pipeline.Job, run: str) -> Plan:

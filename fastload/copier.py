@@ -61,7 +61,7 @@ class Copier:
 
     async def copy(self, table: TablePlan, part: Partition) -> Receipt:
         """Copy one partition and return its receipt."""
-        attempts = retry.Attempts()
+        attempts = retry.Attempts(in_lane=True)
         while True:
             planned = self._with_exact(table)
             try:
@@ -72,6 +72,7 @@ class Copier:
                 self._exact[table.source.name] = (*self._exact_of(table), error.column)
             except FastloadError as error:
                 if not self._source.capabilities.replayable:
+                    error.retryable = False
                     raise
                 await attempts.pause_after(error)
 

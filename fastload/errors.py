@@ -125,6 +125,12 @@ class ConnectError(FastloadError):
     retryable = True
 
 
+class TooManyConnections(ConnectError):
+    """The server lets in no more connections, of all users or of this one."""
+
+    code = "too_many_connections"
+
+
 class AuthenticationError(ConnectError):
     """The server refused user or password."""
 

@@ -15,6 +15,7 @@ from fastload.adapter import PartitionSpec, Snapshot, Source, Target
 from fastload.config import CopyOptions
 from fastload.copier import Copier, Write
 from fastload.errors import StateError
+from fastload.lanes import Lanes
 from fastload.model import (
     Catalog,
     Cut,
@@ -40,6 +41,7 @@ class Job(NamedTuple):
 
     Attributes:
         wanted: The catalogue as the target would declare it, under its names.
+        lanes: How many partitions and steps are worked at side by side.
         check: What verifies the copy; None where nobody asked.
         times: When each source table's first partition began and its last one ended, filled in.
     """
@@ -51,6 +53,7 @@ class Job(NamedTuple):
     options: CopyOptions
     meter: Meter
     times: dict[QualifiedName, tuple[float, float]]
+    lanes: Lanes
     check: Passing | None = None
 
 
@@ -68,17 +71,19 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _continue(job, stored)
     done = set(stored.steps) if stored else set()
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(done))
-    await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
+    await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await retry.repeat(partial(job.target.state().discard, plan.run))
+    await job.target.rest()
     verification = await job.check.result(plan) if job.check else None
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)
     if verification is not None:
         raise_unequal(verification)
-    return msgspec.structs.replace(result, verification=verification)
+    notes = (*result.notes, *([job.lanes.note] if job.lanes.note else []))
+    return msgspec.structs.replace(result, verification=verification, notes=notes)
 
 
 async def run_once(job: Job, plan: Plan) -> CopyResult:
@@ -118,6 +123,7 @@ async def _settle(target: Target, run: str, *, receipts: int, steps: int) -> Non
 
 async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
     """Return the plan with partitions from this snapshot."""
+    job.lanes.limit(at.readers, "the source gave no more connections")
     tables = list(plan.tables)
     waiting = list(range(len(tables)))
 
@@ -127,7 +133,7 @@ async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
             tables[index] = await _partition(job, tables[index], at, tables)
 
     async with task_group() as group:
-        for _ in range(job.options.parallel):
+        for _ in range(job.lanes.count):
             group.start_soon(lane)
     return msgspec.structs.replace(plan, tables=tuple(tables))
 
@@ -178,6 +184,7 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
         epoch = await job.target.prepare(plan)
         receipts = await _copy(job, plan, at, epoch, [])
         if job.check:
+            await job.target.rest()
             await job.check.read_source(job.source, job.target, at, job.catalog, plan)
         return plan, epoch, receipts
 
@@ -217,6 +224,7 @@ async def _copy(
     write: Write | None = None,
 ) -> list[Receipt]:
     """Copy what has no receipt, one level of tables after the other."""
+    job.lanes.limit(at.readers, "the source gave no more connections")
     copier = Copier(
         job.source,
         write or job.target.write,
@@ -251,21 +259,21 @@ async def _copy_level(
         left[part.table] += 1
     receipts: list[Receipt] = []
 
-    async def lane() -> None:
-        while waiting:
-            table, part = waiting.pop()
-            job.meter.begin_table(str(part.table))
-            now = time.monotonic()
-            receipts.append(await copier.copy(table, part))
-            first, _ = job.times.get(part.table, (now, now))
-            job.times[part.table] = (first, time.monotonic())
-            left[part.table] -= 1
-            if not left[part.table]:
-                job.meter.end_table(str(part.table))
+    async def take() -> tuple[TablePlan, Partition] | None:
+        return waiting.pop() if waiting else None
 
-    async with task_group() as group:
-        for _ in range(min(job.options.parallel, len(waiting))):
-            group.start_soon(lane)
+    async def work(pair: tuple[TablePlan, Partition]) -> None:
+        table, part = pair
+        job.meter.begin_table(str(part.table))
+        now = time.monotonic()
+        receipts.append(await copier.copy(table, part))
+        first, _ = job.times.get(part.table, (now, now))
+        job.times[part.table] = (first, time.monotonic())
+        left[part.table] -= 1
+        if not left[part.table]:
+            job.meter.end_table(str(part.table))
+
+    await job.lanes.run(len(waiting), take, waiting.append, work)
     return receipts
 
 

@@ -26,6 +26,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         eta_s: Seconds until the rows are in, or None while there is nothing to tell it from.
         waiting: The side that waits for the other: ``"reader"``, ``"writer"`` or None.
         current: Tables being copied now.
+        lanes: Partitions or steps that are worked at side by side at most; fewer than asked for
+            where a server gives no more connections.
     """
 
     phase: str
@@ -43,6 +45,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     current: tuple[str, ...] = ()
     steps_done: int = 0
     steps_total: int = 0
+    lanes: int = 0
 
     @property
     def bottleneck(self) -> str | None:

@@ -15,31 +15,28 @@ import anyio
 from fastload import retry
 from fastload.adapter import Target
 from fastload.errors import StateError
+from fastload.lanes import Lanes
 from fastload.model import Plan, Step
 from fastload.progress import Meter
-from fastload.tasks import task_group
 
 
 async def run_steps(
-    target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: int, meter: Meter
+    target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: Lanes, meter: Meter
 ) -> None:
     """Run every step that is not done, first those with the longest way to the end."""
-    graph = _Graph(plan.after, done, lanes)
+    graph = _Graph(plan.after, done, lanes.count)
     meter.begin_steps(len(plan.after))
     for _ in done:
         meter.end_step()
 
-    async def lane() -> None:
-        while (turn := await graph.take()) is not None:
-            step, width = turn
-            run = partial(target.run_step, step, plan.run, epoch, width=width)
-            await retry.repeat(run)
-            graph.finish(step)
-            meter.end_step()
+    async def work(turn: tuple[Step, int]) -> None:
+        step, width = turn
+        run = partial(target.run_step, step, plan.run, epoch, width=width)
+        await retry.repeat(run, in_lane=True)
+        graph.finish(step)
+        meter.end_step()
 
-    async with task_group() as group:
-        for _ in range(min(lanes, len(plan.after))):
-            group.start_soon(lane)
+    await lanes.run(len(plan.after), graph.take, graph.give_back, work)
 
 
 class _Graph:
@@ -83,10 +80,18 @@ class _Graph:
         return None
 
     def finish(self, step: Step) -> None:
-        self._running -= 1
         for follower in self._followers.get(step.id, ()):
             self._unmet[follower.id] -= 1
             self._offer(follower)
+        self._end_turn()
+
+    def give_back(self, turn: tuple[Step, int]) -> None:
+        self._unmet[turn[0].id] = 0
+        self._offer(turn[0])
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        self._running -= 1
         self._changed.set()
         self._changed = anyio.Event()
 

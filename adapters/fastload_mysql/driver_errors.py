@@ -47,8 +47,10 @@ _LOCKED = _Meaning(
 )
 _STOPPED = _Meaning(hint="somebody stopped the statement; start the run again", retryable=True)
 _TOO_MANY = _Meaning(
-    errors.ConnectError, "lower `parallel`, or raise max_connections on the server"
+    errors.TooManyConnections,
+    "end other sessions, or raise max_connections, or the user's max_user_connections",
 )
+_RATIONED = _Meaning(hint="the user may do so much per hour: ALTER USER, or wait")
 _CONSTRAINT = _Meaning(target=errors.ConstraintError)
 _VALUE = _Meaning(target=errors.EncodeError)
 _FULL = _Meaning(
@@ -95,6 +97,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
 _BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
 _NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
 _BAD_JSON = 3140
+_OF_USER = 1226  # several limits of a user
 # MySQL names the column alone, MariaDB at times database, table and column.
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
 
@@ -138,6 +141,8 @@ def refusal(number: int, message: str, side: str, table: str | None = None) -> e
 
 def _meaning(number: int, message: str) -> _Meaning:
     meaning = _BY_NUMBER.get(number, _Meaning())
+    if number == _OF_USER and "max_user_connections" not in message:
+        return _RATIONED
     if number in _BY_ENGINE and not _NO_ROOM.search(message):
         return _Meaning()
     return meaning

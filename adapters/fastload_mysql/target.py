@@ -152,6 +152,10 @@ class MysqlTarget:
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, self._tables, run)
 
+    async def rest(self) -> None:
+        """Close idle connections."""
+        await self._sessions.close()
+
     def state(self) -> state.MysqlState:
         """Return the runs stored in this database."""
         return state.MysqlState(self._sessions, self._tables)

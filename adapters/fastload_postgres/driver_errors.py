@@ -35,7 +35,10 @@ _BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
     "53100": (errors.TargetFull, "free space on the target, then start the run again"),
     "42501": (errors.FastloadError, "grant the right named above; fastload doctor lists them"),
     "28": (errors.AuthenticationError, None),
-    "53300": (errors.ConnectError, "lower `parallel`, or raise max_connections on the server"),
+    "53300": (
+        errors.TooManyConnections,
+        "end other sessions, or raise max_connections, or the CONNECTION LIMIT of user or database",
+    ),
     "53200": (
         errors.FastloadError,
         "raise max_locks_per_transaction on the server, or copy fewer tables at a time",

@@ -7,15 +7,18 @@ so a claim waits for transactions of the earlier owner, and none can begin after
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import asyncpg
 import msgspec
 
 from fastload import resume
 from fastload.errors import StateError
 from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
 from fastload_postgres.connection import Connection, Sessions
+from fastload_postgres.orphans import naming_orphans
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -136,14 +139,15 @@ async def begin_receipt(
     Waits for another writer of the same partition to end.
     """
     name = receipt.table
-    began = await connection.fetchval(
-        _BEGIN_RECEIPTS[unlogged],
-        receipt.run,
-        receipt.epoch,
-        name.schema,
-        name.name,
-        receipt.partition,
-    )
+    with _still_known(receipt.run):
+        began = await connection.fetchval(
+            _BEGIN_RECEIPTS[unlogged],
+            receipt.run,
+            receipt.epoch,
+            name.schema,
+            name.name,
+            receipt.partition,
+        )
     if began:
         return None
     row = await connection.fetchrow(
@@ -177,13 +181,17 @@ async def forget_receipts(connection: Connection, run: str, table: QualifiedName
 
 async def fence(connection: Connection, run: str, epoch: int) -> None:
     """Hold the run against claims until the transaction ends; StateError if it was claimed."""
-    if not await connection.fetchval(f"SELECT 1 FROM {_FENCE} f", run, epoch):
+    with _still_known(run):
+        held = await connection.fetchval(f"SELECT 1 FROM {_FENCE} f", run, epoch)
+    if not held:
         raise _fenced(run)
 
 
 async def begin_step(connection: Connection, run: str, epoch: int, step: str) -> bool:
     """Insert the step's row; False where it is done already."""
-    if await connection.fetchval(_BEGIN_STEP, run, epoch, step):
+    with _still_known(run):
+        began = await connection.fetchval(_BEGIN_STEP, run, epoch, step)
+    if began:
         return True
     await fence(connection, run, epoch)
     return False
@@ -197,7 +205,7 @@ class PostgresState:
 
     async def claim(self, run: str) -> StoredRun | None:
         """Raise the run's epoch and return what is stored of it."""
-        async with self._sessions.lend() as connection:
+        async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return None
             async with connection.transaction():
@@ -221,7 +229,7 @@ class PostgresState:
 
     async def discard(self, run: str) -> None:
         """Forget the run; the last one takes the schema with it."""
-        async with self._sessions.lend() as connection:
+        async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return
             async with connection.transaction():
@@ -254,6 +262,15 @@ async def pass_barrier(connection: Connection, run: str) -> Kept:
         counts = await connection.fetchrow(_KEPT, run)
     assert counts is not None
     return Kept(receipts=counts[0], steps=counts[1])
+
+
+@contextmanager
+def _still_known(run: str) -> Iterator[None]:
+    """Say what it means where the state is gone: another process has finished the last run."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise _fenced(run) from error
 
 
 def _fenced(run: str) -> StateError:

@@ -21,7 +21,7 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.written import completed
-from fastload_postgres import ddl, fitting, once, state
+from fastload_postgres import ddl, fitting, once, orphans, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.inspection import read_inspection
@@ -105,10 +105,14 @@ class PostgresTarget:
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run one after-data step with its receipt."""
-        async with self._sessions.lend() as connection:
+        async with (
+            orphans.naming_orphans(self._sessions, run, step.title),
+            self._sessions.lend() as connection,
+        ):
             if step.alone:
                 await connection.execute(*step.statements)
             async with connection.transaction():
+                await orphans.mark(connection, run, step.title)
                 if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
                     settings = _STEP_SETTINGS.format(lanes=self._lanes, workers=width - 1)
                     await connection.execute(settings)
@@ -122,7 +126,13 @@ class PostgresTarget:
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
-        async with self._sessions.lend() as connection, connection.transaction():
+        work = f"partition {receipt.partition} of {receipt.table}"
+        async with (
+            orphans.naming_orphans(self._sessions, receipt.run, work),
+            self._sessions.lend() as connection,
+            connection.transaction(),
+        ):
+            await orphans.mark(connection, receipt.run, work)
             # What a crash takes from an unlogged table, it takes from its receipts too.
             unlogged = table.target.extra.get("persistence") == "u"
             stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
@@ -169,6 +179,10 @@ class PostgresTarget:
         """Commit a row synchronously, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, run)
+
+    async def rest(self) -> None:
+        """Close idle connections."""
+        await self._sessions.close()
 
     def state(self) -> state.PostgresState:
         """Return the runs stored in this database."""

@@ -212,6 +212,9 @@ class MemoryTarget:
             steps=len(stored.steps) if stored else 0,
         )
 
+    async def rest(self) -> None:
+        """Do nothing: there are no connections."""
+
     def state(self) -> MemoryState:
         """Return the runs of this database."""
         return MemoryState(self._database)

@@ -339,9 +339,9 @@ async def test_too_many_connections(server):
         for connection in held:
             connection.close()
         server.execute(f"SET GLOBAL max_connections = {was}")
-    assert type(error) is errors.ConnectError
+    assert type(error) is errors.TooManyConnections
     assert error.retryable
-    assert "parallel" in error.hint
+    assert "max_connections" in error.hint
 
 
 @pytest.mark.parametrize(("says", "told"), [(b"", "did not answer"), (b"HTTP/1.1 400 \r\n", "")])
