@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DecodeError,
         EncodeError,
         FastloadError,
+        InsecureConnectionWarning,
         LossyType,
         PlanError,
         ResumeRefused,
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from fastload.model import Plan
     from fastload.progress import display
     from fastload.report import CopyResult, Progress, describe
-    from fastload.url import Secret, Url
+    from fastload.secret import Secret
+    from fastload.url import Url
     from fastload.verification.result import VerifyResult
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
         "DecodeError",
         "EncodeError",
         "FastloadError",
+        "InsecureConnectionWarning",
         "LossyType",
         "PlanError",
         "ResumeRefused",
@@ -78,7 +81,8 @@ _HOMES = {
     "fastload.model": ("Plan",),
     "fastload.progress": ("display",),
     "fastload.report": ("CopyResult", "Progress", "describe"),
-    "fastload.url": ("Secret", "Url"),
+    "fastload.secret": ("Secret",),
+    "fastload.url": ("Url",),
     "fastload.verification.result": ("VerifyResult",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -94,6 +98,7 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "FastloadError",
+    "InsecureConnectionWarning",
     "LossyType",
     "Plan",
     "PlanError",

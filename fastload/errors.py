@@ -152,6 +152,10 @@ class TlsError(ConnectError):
     retryable = False
 
 
+class InsecureConnectionWarning(UserWarning):
+    """What passes to and from a server can be read and changed on the way, as its URL allows."""
+
+
 class ConnectionLost(FastloadError):
     """A connection that worked has ended."""
 

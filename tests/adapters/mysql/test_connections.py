@@ -18,11 +18,12 @@ from fastload_mysql.connecting import arguments
 from fastload_mysql.driver import MysqlDriver, open_sessions
 
 from fastload import errors
+from fastload.secret import Secret
 from fastload.testing import private_server
 from fastload.testing.mysql_fake_server import fake_server, listening
 from fastload.testing.mysql_programs import spec_of
 from fastload.testing.private_server import free_port
-from fastload.url import Secret, Url
+from fastload.url import Url
 
 pytestmark = pytest.mark.mysql
 
