@@ -255,6 +255,7 @@ async def verify(
         FastloadError: Others, as the names say. Differences are no error.
     """
     from fastload.verification.comparison import compare
+    from fastload.verification.repair_file import write_repair
     from fastload.verification.repairing import repairer
 
     if type(limit) is not int or limit < 1:
@@ -276,6 +277,7 @@ async def verify(
     result = compared.result.with_repair(repairer(here, there, options, limit))
     if report is not None and not result.equal:
         result.write(report)
+        await write_repair(here, there, options, compared, Path(report))
     return result
 
 
