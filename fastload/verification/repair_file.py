@@ -13,12 +13,12 @@ from fastload.model import QualifiedName, TablePlan
 from fastload.registry import open_source, open_target
 from fastload.report import count
 from fastload.verification.pairs import TablePair
-from fastload.verification.repairing import fit_to, held, keys_of, narrowed, plans_of
+from fastload.verification.repairing import fit_to, held, keys_of, narrowed, plans_of, ranges_of
 from fastload.verification.result import VerifyResult
 from fastload.verification.verifier import Located
 
 if TYPE_CHECKING:
-    from fastload.verification.comparison import Compared
+    from fastload.verification.comparison import Compare, Compared
 
 REPAIR = "repair.sql"
 
@@ -33,7 +33,12 @@ class _Change(NamedTuple):
 
 
 async def write_repair(
-    here: Endpoint, there: Endpoint, options: CopyOptions, compared: Compared, folder: Path
+    here: Endpoint,
+    there: Endpoint,
+    options: CopyOptions,
+    compared: Compared,
+    compare: Compare,
+    folder: Path,
 ) -> None:
     """Write the file, where the target has words for it and there is something to say."""
     if not compared.located:
@@ -44,7 +49,7 @@ async def write_repair(
     ):
         if not target.capabilities.writes_repairs:
             return
-        writer = _Writer(source, target, options)
+        writer = _Writer(source, target, options, compare)
         text = await writer.file(compared)
     (folder / REPAIR).write_text(text, encoding="utf-8", newline="")
 
@@ -52,17 +57,21 @@ async def write_repair(
 class _Writer:
     """Collects statements and notes."""
 
-    def __init__(self, source: Source, target: Target, options: CopyOptions) -> None:
+    def __init__(
+        self, source: Source, target: Target, options: CopyOptions, compare: Compare
+    ) -> None:
         self._source = source
         self._target = target
         self._to = cast("RepairWriting", target)
         self._options = options
+        self._compare = compare
         self._statements: dict[str, list[str]] = {"delete": [], "update": [], "insert": []}
         self._notes: list[str] = []
 
     async def file(self, compared: Compared) -> str:
         """Return the file; what is not in it is told."""
         plans = await self._plans([found.pair for found in compared.located])
+        compared = await self._exactly(compared, plans)
         planned = [(plans[n], x) for x in compared.located if (n := x.pair.source.name) in plans]
         # What refers to other tables' rows goes before them, and comes after them.
         planned.sort(key=lambda p: p[0].level)
@@ -88,6 +97,21 @@ class _Writer:
                     self._leave(pair.source.name, error)
                 pairs = [p for p in pairs if p not in (named or pairs)]
         return {}
+
+    async def _exactly(self, compared: Compared, plans: dict[QualifiedName, TablePlan]) -> Compared:
+        """Compare tables once more that are written from other forms than they were compared in."""
+        exact = {
+            name: plans[name].exact
+            for pair in (found.pair for found in compared.located)
+            if (name := pair.source.name) in plans
+            and {*plans[name].exact} - {p.source.name for p in pair.pairs if p.exact}
+        }
+        if not exact:
+            return compared
+        ranges = ranges_of([t for t in compared.result.tables if t.table in exact])
+        again = await self._compare(narrowed(self._options, list(exact)), ranges, exact)
+        kept = [x for x in compared.located if x.pair.source.name not in exact]
+        return compared._replace(located=[*kept, *again.located])
 
     async def _table(self, plan: TablePlan, located: Located, kinds: Sequence[str]) -> None:
         try:

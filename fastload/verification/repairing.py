@@ -17,7 +17,7 @@ from fastload.model import Column, Cut, QualifiedName, Seal, TablePlan
 from fastload.registry import open_source, open_target
 from fastload.selection import selection_of
 from fastload.typemap import schema_of
-from fastload.verification.comparison import Ranges, compare
+from fastload.verification.comparison import Compare, Ranges
 from fastload.verification.result import Difference, TableCheck, VerifyResult
 from fastload.verification.verifier import Located
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def repairer(
-    here: Endpoint, there: Endpoint, options: CopyOptions, limit: int
+    here: Endpoint, there: Endpoint, options: CopyOptions, compare: Compare
 ) -> Callable[[VerifyResult], Awaitable[VerifyResult]]:
     """Return what repairs a result of these two databases."""
 
@@ -37,10 +37,10 @@ def repairer(
         chosen = narrowed(options, [t.table for t in differing])
         async with _both(here, there) as (source, target):
             plans = await plans_of(source, target, chosen)
-        ranges, exact = _ranges(differing), {name: p.exact for name, p in plans.items()}
+        ranges, exact = ranges_of(differing), {name: p.exact for name, p in plans.items()}
         last: tuple[Difference, ...] = ()
         while True:
-            compared = await compare(here, there, chosen, limit, ranges, exact)
+            compared = await compare(chosen, ranges, exact)
             found = compared.result.differences
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
@@ -86,7 +86,8 @@ def narrowed(options: CopyOptions, names: Sequence[QualifiedName]) -> CopyOption
     )
 
 
-def _ranges(tables: Sequence[TableCheck]) -> Ranges:
+def ranges_of(tables: Sequence[TableCheck]) -> Ranges:
+    """Return the key ranges in which tables were found to differ, where they are known."""
     return {t.table: t.ranges for t in tables if t.ranges}
 
 
