@@ -103,6 +103,7 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         clusters: Whether it stores rows by their primary key, so that it takes them faster in
             that order.
         mend: Whether it is ``Mending``.
+        writes_repairs: Whether it is ``RepairWriting``.
     """
 
     guarantee: str = "L3"
@@ -112,6 +113,7 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     clusters: bool = False
     mend: bool = False
+    writes_repairs: bool = False
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -494,6 +496,36 @@ class Mending(Protocol):
             rows: Rows to merge, under the names of the target's columns.
             extra: A plan of the key's columns alone.
             keys: Keys of the rows to delete.
+        """
+
+
+class RepairWriting(Protocol):
+    """A target that writes down what would mend its rows, in its own words.
+
+    ``TargetCapabilities.writes_repairs`` says so.
+    """
+
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Return a statement for each row; nothing is changed.
+
+        Every value stands in it as a literal that means this value exactly; where there is no
+        such literal, or the statement would be longer than a server may take, there is None.
+
+        Args:
+            change: ``"delete"``, ``"update"`` or ``"insert"``.
+            table: A plan to upsert by; to delete, a plan of the key's columns alone.
+            rows: Under the names of the target's columns.
+            columns: Target columns to update.
+        """
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return a file of statements that commits all of them or none; pure.
+
+        Args:
+            statements: As ``repair_statements`` returns them.
+            notes: Lines that tell the reader something, without line breaks.
         """
 
 

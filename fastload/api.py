@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -224,13 +225,15 @@ async def verify(
     rename: Mapping[Name, Name] | None = None,
     limit: int = 1000,
     report: str | Path | None = None,
+    live: bool = False,
+    lag_s: float = 6.0,
 ) -> VerifyResult:
     """Compare every row of two databases, and name what differs down to key and column.
 
     Rows are hashed on both sides, by the servers themselves where both are PostgreSQL since 14,
     and the hashes summed part by part; where sums differ, the rows are found and compared column
     by column. Each side is read in one snapshot of its own: what is written to either meanwhile
-    is seen on that side alone. Nothing is changed.
+    is seen on that side alone, unless ``live`` asks for more. Nothing is changed.
 
     Args:
         source: As in ``copy``.
@@ -245,7 +248,12 @@ async def verify(
         where: Filter of the source's rows, as given to ``copy``; the target is read whole.
         rename: As it was given to ``copy``.
         limit: Rows of each table to name; whether others differ is told.
-        report: A folder to write the differences to, where there are any.
+        report: A folder to write the differences to, where there are any: as Parquet, as JSON, and
+            as statements that would mend the target.
+        live: Both sides are being written to, and the target follows: rows that differ are read
+            again, up to five times, and only those are told that the source left alone and that
+            differ all the same. Rows that the source kept changing are counted.
+        lag_s: The longest that the target may be behind, with ``live``.
 
     Returns:
         What was found. ``result.equal`` says whether all that was compared is equal; columns that
@@ -255,11 +263,15 @@ async def verify(
         ConfigError: An option or URL is wrong; nothing was contacted.
         FastloadError: Others, as the names say. Differences are no error.
     """
-    from fastload.verification.comparison import compare
+    from fastload.verification.comparison import comparing
+    from fastload.verification.live import comparing_live
+    from fastload.verification.repair_file import write_repair
     from fastload.verification.repairing import repairer
 
     if type(limit) is not int or limit < 1:
         raise ConfigError(f"limit={limit!r} is not a number of rows", hint="1 or more")
+    if not 0 < lag_s < math.inf:
+        raise ConfigError(f"lag_s={lag_s!r} is no number of seconds above 0")
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -273,10 +285,12 @@ async def verify(
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
-    compared = await compare(here, there, options, limit)
-    result = compared.result.with_repair(repairer(here, there, options, limit))
+    compare = comparing_live(here, there, limit, lag_s) if live else comparing(here, there, limit)
+    compared = await compare(options)
+    result = compared.result.with_repair(repairer(here, there, options, compare))
     if report is not None and not result.equal:
         result.write(report)
+        await write_repair(here, there, options, compared, compare, Path(report))
     return result
 
 

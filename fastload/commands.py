@@ -176,40 +176,59 @@ async def plan(
     _tell(msgspec.to_builtins(made) if output.json else describe(made), output)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class VerifyFlags:
+    """Options of ``verify``; what changes rows or names is given as it was given to ``copy``.
+
+    Attributes:
+        tables: Table or pattern such as 'public.*'; may be repeated. Default: every user table.
+        exclude: Table or pattern to leave out; may be repeated.
+        parallel: Connections to either side.
+        memory: Bound of all buffers together.
+        on_unrepresentable: As it was given to copy.
+        types: As it was given to copy.
+        where: TABLE=FILTER of the source, as it was given to copy.
+        rename: As it was given to copy.
+        limit: Rows of each table to name.
+        report: Folder to write the differences to, as Parquet, JSON and statements that mend them.
+        live: Both are being written to: rows that differ are read again until they settle.
+        lag_s: Seconds that the target may be behind, with --live.
+    """
+
+    tables: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--tables", "--table"))] = ()
+    exclude: Annotated[tuple[str, ...], _SEVERAL] = ()
+    parallel: int | None = None
+    memory: str = "192MiB"
+    on_unrepresentable: Annotated[tuple[str, ...], _SEVERAL] = ()
+    types: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--types", "--type"))] = ()
+    where: Annotated[tuple[str, ...], _SEVERAL] = ()
+    rename: Annotated[tuple[str, ...], _SEVERAL] = ()
+    limit: int = 1000
+    report: Path | None = None
+    live: Annotated[bool, _OFF] = False
+    lag_s: float = 6.0
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``fastload.verify``."""
+        own = ("exclude", "parallel", "memory", "limit", "report", "live", "lag_s")
+        shared = ("tables", "on_unrepresentable", "types", "where", "rename")
+        copied = CopyFlags(**{name: getattr(self, name) for name in shared}).keywords()
+        return {
+            **{name: getattr(self, name) for name in own},
+            **{name: copied[name] for name in shared},
+        }
+
+
+_VERIFY_DEFAULTS = VerifyFlags()
+
+
 @app.command
 async def verify(
     source: SourceUrl,
     target: Annotated[str, Parameter(help="URL of the database to compare it with.")],
     *,
-    tables: Annotated[
-        tuple[str, ...],
-        _SEVERAL,
-        Parameter(
-            name=("--tables", "--table"),
-            help="Table or pattern such as 'public.*'; may be repeated. Default: every user table.",
-        ),
-    ] = (),
-    exclude: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="Table or pattern to leave out.")
-    ] = (),
-    parallel: Annotated[int | None, Parameter(help="Connections to either side.")] = None,
-    memory: Annotated[str, Parameter(help="Bound of all buffers together.")] = "192MiB",
-    on_unrepresentable: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")
-    ] = (),
-    types: Annotated[
-        tuple[str, ...],
-        _SEVERAL,
-        Parameter(name=("--types", "--type"), help="As it was given to copy."),
-    ] = (),
-    where: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="TABLE=FILTER of the source, as given to copy.")
-    ] = (),
-    rename: Annotated[tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")] = (),
-    limit: Annotated[int, Parameter(help="Rows of each table to name.")] = 1000,
-    report: Annotated[
-        Path | None, Parameter(help="Folder to write the differences to, as Parquet and JSON.")
-    ] = None,
+    flags: VerifyFlags = _VERIFY_DEFAULTS,
     repair: Annotated[
         bool, _OFF, Parameter(help="Make differing rows of the target the source's.")
     ] = False,
@@ -218,24 +237,7 @@ async def verify(
     """Compare every row of two databases; 3 is returned where they differ."""
     from fastload import api
 
-    flags = CopyFlags(
-        tables=tables,
-        on_unrepresentable=on_unrepresentable,
-        types=types,
-        where=where,
-        rename=rename,
-    )
-    shared = ("tables", "on_unrepresentable", "types", "where", "rename")
-    result = await api.verify(
-        source,
-        target,
-        exclude=exclude,
-        parallel=parallel,
-        memory=memory,
-        limit=limit,
-        report=report,
-        **{k: v for k, v in flags.keywords().items() if k in shared},
-    )
+    result = await api.verify(source, target, **flags.keywords())
     if repair and not result.equal:
         if not output.json:
             print(result)

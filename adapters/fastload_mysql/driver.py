@@ -47,7 +47,7 @@ _SETTINGS = {
 }
 # Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
 # refuses what does not fit, but takes the dates that only this family has, and zero as a key.
-_SQL_MODE = {
+SQL_MODE = {
     "source": "",
     "target": "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION",
 }
@@ -79,7 +79,7 @@ class MysqlDriver:
         connection.version = tuple(map(int, re.findall(r"\d+", str(row[0]))[:3]))
         connection.thread_id, connection.server = int(row[2]), row[3:]
         settings = _SETTINGS | dict.fromkeys(connection.product.time_limits, "0")
-        settings["sql_mode"] = f"'{_SQL_MODE[self.side]}'"
+        settings["sql_mode"] = f"'{SQL_MODE[self.side]}'"
         pairs = ", ".join(f"{name} = {value}" for name, value in settings.items())
         await connection.execute(f"SET NAMES utf8mb4, {pairs}")
         await connection.execute(

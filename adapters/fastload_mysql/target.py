@@ -33,6 +33,7 @@ from fastload_mysql.inspection import read_inspection
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
+from fastload_mysql.repair_statements import repair_file, repair_statements
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
@@ -49,6 +50,7 @@ class MysqlTarget:
             merge=True,
             clusters=True,
             mend=True,
+            writes_repairs=True,
             notes=() if database.takes_files else (WITHOUT_FILES,),
         )
         self._sessions = sessions
@@ -119,6 +121,16 @@ class MysqlTarget:
         async with self._sessions.lend() as connection, transaction(connection):
             await delete_rows(connection, extra, keys)
             await write_rows(connection, table, rows)
+
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Write the rows down as statements; see the seam."""
+        return await repair_statements(change, table, rows, columns)
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return what the client runs; see the seam."""
+        return repair_file(statements, notes)
 
     async def _written(
         self,

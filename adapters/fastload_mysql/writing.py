@@ -74,7 +74,7 @@ async def _send(
     *,
     in_pieces: bool = False,
 ) -> Written:
-    columns = [(c, _codec(table, c)) for c in table.target_columns]
+    columns = codecs_of(table)
     if connection.sends_files:
         files = Files(reading, table, columns, in_pieces=in_pieces)
         try:
@@ -82,6 +82,11 @@ async def _send(
         except LocalRefused:
             connection.sends_files = False
     return Written(*await insert(connection, table, reading, into, columns))
+
+
+def codecs_of(table: TablePlan) -> list[tuple[str, str]]:
+    """Return name and codec of each column to be written, in order."""
+    return [(c, _codec(table, c)) for c in table.target_columns]
 
 
 def _codec(table: TablePlan, column: str) -> str:

@@ -27,6 +27,7 @@ from fastload_postgres.doctor import examine_target
 from fastload_postgres.inspection import read_inspection
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
+from fastload_postgres.repair_statements import repair_file, repair_statements
 from fastload_postgres.sequences import advance
 from fastload_postgres.translation import translate
 from fastload_postgres.writing import Layouts, delete_rows, write_rows
@@ -57,6 +58,7 @@ class PostgresTarget:
         merge=True,
         wires=frozenset({BINARY_WIRE, TEXT_WIRE}),
         mend=True,
+        writes_repairs=True,
     )
     default_schema = DEFAULT_SCHEMA
 
@@ -165,6 +167,17 @@ class PostgresTarget:
             await connection.execute("SET LOCAL synchronous_commit = on")
             await delete_rows(connection, extra, keys, self._layouts)
             await write_rows(connection, table, rows, self._layouts)
+
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Let the server write the rows down as statements; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await repair_statements(connection, change, table, rows, columns, self._layouts)
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return what psql runs; see the seam."""
+        return repair_file(statements, notes)
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""

@@ -28,7 +28,7 @@ from fastload.errors import Unrepresentable, VerificationError
 from fastload.model import Catalog, Cut, Partition, Plan, QualifiedName, Receipt, Seal, TablePlan
 from fastload.registry import open_source
 from fastload.tasks import task_group
-from fastload.verification.comparison import Pairing, compare, doubts_of, pair_up
+from fastload.verification.comparison import Pairing, comparing, doubts_of, pair_up
 from fastload.verification.pairs import TablePair, kind_of
 from fastload.verification.repairing import narrowed, repairer
 from fastload.verification.result import TableCheck, VerifyResult, summary
@@ -228,8 +228,9 @@ class Passing:
 
     async def _compared(self, names: Sequence[QualifiedName]) -> VerifyResult:
         options = narrowed(self._options, names)
-        compared = await compare(self._here, self._there, options, LIMIT)
-        return compared.result.with_repair(repairer(self._here, self._there, options, LIMIT))
+        compare = comparing(self._here, self._there, LIMIT)
+        compared = await compare(options)
+        return compared.result.with_repair(repairer(self._here, self._there, options, compare))
 
 
 def raise_unequal(result: VerifyResult) -> None:
