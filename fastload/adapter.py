@@ -15,7 +15,7 @@ Rules for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -47,6 +47,8 @@ from fastload.url import Url
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fastload.written import Written
 
 Endpoint: TypeAlias = Url | Any
 """A parsed URL, or the caller's own pool or client of the adapter's driver."""
@@ -104,6 +106,7 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
             that order.
         mend: Whether it is ``Mending``.
         writes_repairs: Whether it is ``RepairWriting``.
+        rejects: Whether it is ``Sifting``.
     """
 
     guarantee: str = "L3"
@@ -114,6 +117,7 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     clusters: bool = False
     mend: bool = False
     writes_repairs: bool = False
+    rejects: bool = False
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -151,8 +155,10 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
         wire: Deliver this wire format's bytes; None delivers record batches.
         exact: Columns to deliver in their exact form.
         where: Filter in the source's dialect.
-        on_unrepresentable: Column to ``"error"`` or ``"null"``: what to do with a value that
-            the column's Arrow form cannot hold; ``""`` is the policy for all others.
+        on_unrepresentable: Column to ``"error"``, ``"null"`` or ``"note"``: what to do with a value
+            that the column's Arrow form cannot hold; ``""`` is the policy for all others.
+            ``"note"`` makes it NULL and tells it with the batch, as ``fastload.misfits`` says; a
+            source that does not know it raises as for ``"error"``.
         batch_bytes: Size to cut record batches at.
         buffer_bytes: Bound of what the reading may hold ready for its consumer.
         order_by: Columns in whose order rows are better delivered, for the target's sake. No
@@ -527,6 +533,40 @@ class RepairWriting(Protocol):
             statements: As ``repair_statements`` returns them.
             notes: Lines that tell the reader something, without line breaks.
         """
+
+
+class Attempt(Protocol):
+    """Writes some rows of a partition within its transaction."""
+
+    async def __call__(self, rows: Reading) -> Written:
+        """Write all of these rows.
+
+        An error that is ``of_data`` has left nothing of them, and the transaction goes on; after
+        any other it is over. What constraints forbid is refused here and not at the commit.
+        """
+
+
+Work: TypeAlias = Callable[[Attempt], Awaitable[Receipt]]
+"""What is done with attempts; returns the full receipt."""
+
+
+class Sifting(Protocol):
+    """A target that can go on after rows it refused; ``TargetCapabilities.rejects`` says so."""
+
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with the receipt that it returns.
+
+        As ``Target.write``: the receipt row goes in first, and where it is complete already it is
+        returned and no work is done.
+
+        Raises:
+            As ``work``; everything is rolled back.
+        """
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work in one transaction with the rest of its plan, as ``Target.write_once``."""
 
 
 class StateStore(Protocol):

@@ -344,8 +344,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a partition is in the target, written in the partition's own transaction.
 
     Attributes:
-        rows: Rows that source and target agreed on; None until sealed.
+        rows: Rows that the target has, which source and target agreed on; None until sealed.
         nulled: Values that became NULL on the way, as the user has asked for.
+        rejected: Rows that the target refused, as the user has asked for; the source sent these
+            beside ``rows``.
+        rejects: The file that they are in.
     """
 
     run: str
@@ -356,6 +359,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     cut: Cut | None = None
     nulled: int = 0
+    rejected: int = 0
+    rejects: str | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

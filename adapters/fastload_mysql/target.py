@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from fastload import resume
-from fastload.adapter import Reading, SchemaSpec, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -34,6 +34,7 @@ from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
 from fastload_mysql.repair_statements import repair_file, repair_statements
+from fastload_mysql.sifting import attempts
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
@@ -51,6 +52,7 @@ class MysqlTarget:
             clusters=True,
             mend=True,
             writes_repairs=True,
+            rejects=True,
             notes=() if database.takes_files else (WITHOUT_FILES,),
         )
         self._sessions = sessions
@@ -114,6 +116,27 @@ class MysqlTarget:
     ) -> Receipt:
         """Do a whole plan at once; see the seam."""
         write = partial(self._written, table, reading, receipt)
+        return await Once(self._sessions, self._tables, plan, table, write).run()
+
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with its receipt; see the seam."""
+        async with self._sessions.lend() as connection, transaction(connection):
+            await state.fence(connection, self._tables, receipt.run, receipt.epoch)
+            stored = await begin_receipt(connection, self._tables, receipt)
+            if stored is not None:
+                return stored
+            full = await work(attempts(connection, table, table.target.name))
+            await end_receipt(connection, self._tables, full)
+        return full
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work at once with its plan; see the seam."""
+
+        async def write(connection: Connection, into: QualifiedName) -> Receipt:
+            return await work(attempts(connection, table, into))
+
         return await Once(self._sessions, self._tables, plan, table, write).run()
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.runs (
 CREATE TABLE IF NOT EXISTS {SCHEMA}.receipts (
     run text, table_schema text, table_name text, partition integer,
     epoch bigint NOT NULL, rows bigint, bytes bigint, cut text, nulled bigint,
-    completed timestamptz,
+    rejected bigint, rejects text, completed timestamptz,
     PRIMARY KEY (run, table_schema, table_name, partition));
 CREATE UNLOGGED TABLE IF NOT EXISTS {SCHEMA}.receipts_of_unlogged (
     LIKE {SCHEMA}.receipts INCLUDING ALL) INHERITS ({SCHEMA}.receipts);
@@ -58,9 +58,10 @@ _BEGIN_RECEIPTS = {
 }
 _END_RECEIPT = f"""
 UPDATE {SCHEMA}.receipts
-SET rows = $5, bytes = $6, cut = $7, nulled = $8, completed = clock_timestamp()
+SET rows = $5, bytes = $6, cut = $7, nulled = $8, rejected = $9, rejects = $10,
+    completed = clock_timestamp()
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
-_RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled"
+_RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled, rejected, rejects"
 _ONE_RECEIPT = f"""
 SELECT {_RECEIPT} FROM {SCHEMA}.receipts
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
@@ -171,6 +172,8 @@ async def end_receipt(connection: Connection, receipt: Receipt) -> None:
         receipt.bytes,
         msgspec.json.encode(receipt.cut).decode() if receipt.cut else None,
         receipt.nulled,
+        receipt.rejected,
+        receipt.rejects,
     )
 
 
@@ -303,6 +306,8 @@ def _receipt(run: str, row: Record) -> Receipt:
         bytes=row["bytes"],
         cut=msgspec.json.decode(row["cut"], type=Cut) if row["cut"] else None,
         nulled=row["nulled"] or 0,
+        rejected=row["rejected"] or 0,
+        rejects=row["rejects"],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastload import resume
-from fastload.adapter import Reading, SchemaSpec, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -29,6 +29,7 @@ from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.repair_statements import repair_file, repair_statements
 from fastload_postgres.sequences import advance
+from fastload_postgres.sifting import attempts
 from fastload_postgres.translation import translate
 from fastload_postgres.writing import Layouts, delete_rows, write_rows
 
@@ -59,6 +60,7 @@ class PostgresTarget:
         wires=frozenset({BINARY_WIRE, TEXT_WIRE}),
         mend=True,
         writes_repairs=True,
+        rejects=True,
     )
     default_schema = DEFAULT_SCHEMA
 
@@ -151,6 +153,27 @@ class PostgresTarget:
         async with once.one_transaction(self._sessions) as connection:
             await once.run_before(connection, plan)
             full = await self._written(connection, table, reading, receipt)
+            await once.run_after(connection, plan)
+        return full
+
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with its receipt; see the seam."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            unlogged = table.target.extra.get("persistence") == "u"
+            stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
+            if stored is not None:
+                return stored
+            full = await work(await attempts(connection, table, self._layouts))
+            await state.end_receipt(connection, full)
+        return full
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work in one transaction with its plan; see the seam."""
+        async with once.one_transaction(self._sessions) as connection:
+            await once.run_before(connection, plan)
+            full = await work(await attempts(connection, table, self._layouts))
             await once.run_after(connection, plan)
         return full
 
