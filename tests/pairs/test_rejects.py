@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -47,8 +48,6 @@ def rejected(result):
 
 def of_postgres(database, columns="id, small, name, code, length(filler)"):
     text = database.psql(f"SELECT json_agg(json_build_array({columns})) FROM t")
-    import json
-
     return [tuple(row) for row in json.loads(text)] if text else []
 
 
@@ -83,13 +82,10 @@ async def test_bad_rows_at_random_places(source, target, tmp_path, count, route)
     rows, reasons = rejected(result)
     plain = [(*row[:-1], len(row[-1])) for row in rows]
     assert sorted(plain + of_postgres(target), key=repr) == sorted(of_postgres(source), key=repr)
-    taken = {row[3] for row in plain if row[0] not in bad}
-    # Where two partitions have the same code, either may come first.
-    assert {row[0] for row in plain if row[0] in bad} | {
-        row[0] for row in of_postgres(target) if row[0] in bad and row[3] in taken
-    } >= set(bad) - set(bad[2 :: len(kinds)])
-    assert len(rows) == result.rejected == ROWS - result.rows
-    assert abs(len(rows) - count) <= 0
+    # Of rows that have one code, any may be the one that stays.
+    free = {row[0] for row in plain if row[2] is not None and row[1] not in (-13, 40_000)}
+    assert {row[0] for row in plain} - free == {i for n, i in enumerate(bad) if n % len(kinds) != 2}
+    assert len(rows) == result.rejected == ROWS - result.rows == count
     for row, (error, message, column, key, partition) in zip(plain, reasons, strict=True):
         assert (error, key) == ("encode" if row[1] == 40000 else "constraint", f"id={row[0]}")
         assert message
@@ -167,14 +163,14 @@ async def test_what_triggers_refuse_is_rejected(source, target, tmp_path):
 async def test_rejected_rows_are_not_equal(source, target, tmp_path):
     source.psql(f"{FEW}; UPDATE t SET v = NULL WHERE id IN (4, 9)")
     target.psql("CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, day date, n numeric(6,2))")
-    with pytest.raises(VerificationError, match="rejected rows are missing: public.t: 2 rows"):
+    with pytest.raises(VerificationError, match=r"rejected rows are missing: public\.t: 2 rows"):
         await fastload.copy(
             source.url, target.url, verify=True, on_error="reject", rejects=tmp_path
         )
     check = await fastload.verify(source.url, target.url)
     assert [(d.kind, d.key) for d in check.differences] == [
-        ("missing", {"id": 4}),
-        ("missing", {"id": 9}),
+        ("missing", {"id": "4"}),
+        ("missing", {"id": "9"}),
     ]
 
 
@@ -207,7 +203,7 @@ async def test_rows_judged_before_their_time_are_refused(source, target, tmp_pat
     source.psql("CREATE TABLE t (id int PRIMARY KEY, boss int)")
     target.psql("CREATE TABLE t (id int PRIMARY KEY, boss int REFERENCES t (id))")
     options = {"mode": "append", "on_error": "reject", "rejects": tmp_path}
-    with pytest.raises(PlanError, match="may come before those of public.t"):
+    with pytest.raises(PlanError, match=r"before those of public\.t"):
         await fastload.copy(source.url, target.url, **options)
     with pytest.raises(ConfigError, match="upsert"):
         await fastload.copy(source.url, target.url, **options | {"mode": "upsert"})
@@ -297,7 +293,7 @@ async def test_the_family_to_postgres(database, target, tmp_path):
     result = await fastload.copy(
         database.url, target.url, mode="append", on_error="reject", rejects=tmp_path
     )
-    rows, reasons = rejected(result)
+    _, reasons = rejected(result)
     found = {r[3]: (r[0], r[2], r[1]) for r in reasons}
     assert found.keys() == {"id=2", "id=3", "id=6"} | ({"id=4"} & found.keys())
     assert found["id=3"][:2] == ("unrepresentable", "day")
