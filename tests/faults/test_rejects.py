@@ -17,16 +17,16 @@ import fastload
 from fastload.testing.faults import proxy
 
 LOADER = str(Path(__file__).parent / "loader.py")
-ROWS = 40_000
+ROWS = 20_000
 TABLE = """
 CREATE TABLE t (id int PRIMARY KEY, v int, filler text);
-INSERT INTO t SELECT n, CASE WHEN n % 1777 = 0 THEN -1 ELSE n END, repeat('x', 1200)
+INSERT INTO t SELECT n, CASE WHEN n % 1777 = 0 THEN -1 ELSE n END, repeat('x', 1400)
 FROM {numbers}"""
 THERE = "CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v >= 0), filler text)"
 BAD = [n for n in range(1, ROWS + 1) if n % 1777 == 0]
 few_pairs = pytest.mark.parametrize(
     "pair",
-    [("postgres", "postgres", "wire"), ("mysql", "mariadb", "auto"), ("postgres", "mysql", "auto")],
+    [("postgres", "postgres", "wire"), ("mysql", "mariadb", "auto")],
     ids="-".join,
     indirect=True,
 )
@@ -87,21 +87,24 @@ async def test_kills_at_random_times(big, tmp_path):
     await check(big, tmp_path)
     big.target.run("DELETE FROM t")
     seeded, kills = random.Random(big.route), 0
-    while kills < 6:
+    while kills < (3 if big.route == "wire" else 2):
         process = await start(big, tmp_path)
         try:
             await asyncio.wait_for(process.wait(), whole_s * seeded.uniform(0.5, 1.0))
         except TimeoutError:
             process.kill()
         _, error = await process.communicate()
-        if process.returncode == 0:
+        assert process.returncode <= 0, error.decode()
+        async with big.target.asking() as ask:
+            left = await ask(f"SELECT count(*) FROM {big.target.state('runs')}")
+        if left is None:
+            # One that was killed when all was done would add every row again.
             await check(big, tmp_path)
             big.target.run("DELETE FROM t")
-        else:
-            assert process.returncode < 0, error.decode()
-            kills += 1
+        kills += process.returncode != 0
     result = await fastload.copy(big.source.url, big.target.url, **options(tmp_path))
     assert (result.rows, result.rejected) == (ROWS - len(BAD), len(BAD))
+    assert result.tables[0].partitions > 1
     await check(big, tmp_path)
 
 
