@@ -227,24 +227,27 @@ async def test_values_of_postgres_that_arrow_cannot_hold(source, database, tmp_p
         UPDATE t SET n = NULL, day = NULL WHERE id = 5;
         UPDATE t SET v = -13 WHERE id IN (1, 11)"""
     )
-    database.execute(
-        "CREATE TABLE t (id int PRIMARY KEY, v int UNSIGNED, day date, n decimal(6,2))"
-    )
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v int UNSIGNED, at date, n decimal(6,2))")
     result = await fastload.copy(
-        source.url, database.url, mode="append", on_error="reject", rejects=tmp_path
+        source.url,
+        database.url,
+        mode="append",
+        rename={"public.t.day": "at"},
+        on_error="reject",
+        rejects=tmp_path,
     )
     rows, reasons = rejected(result)
     assert [row[0] for row in rows] == [4, 20, 1, 11]
     assert rows[0] == (4, 4, None, None)
     assert [(error, column, key) for error, _, column, key, _ in reasons] == [
-        ("unrepresentable", "day", "id=4"),
-        ("unrepresentable", "day", "id=20"),
+        ("unrepresentable", "at", "id=4"),
+        ("unrepresentable", "at", "id=20"),
         ("encode", "v", "id=1"),
         ("encode", "v", "id=11"),
     ]
     assert [message.split()[0] for _, message, *_ in reasons[:2]] == ["infinity", "-infinity"]
     assert (result.rows, result.tables[0].nulled) == (16, 0)
-    there = database.execute("SELECT id, day IS NULL, n FROM t ORDER BY id")
+    there = database.execute("SELECT id, at IS NULL, n FROM t ORDER BY id")
     assert [row[0] for row in there] == [i for i in range(1, 21) if i not in (1, 4, 11, 20)]
     assert [row[0] for row in there if row[1]] == [5]
 
