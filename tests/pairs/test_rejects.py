@@ -124,7 +124,8 @@ async def test_a_limit_ends_the_run_which_goes_on_with_a_higher_one(source, targ
 
 
 async def test_an_error_that_is_not_of_the_rows_rejects_none(source, target, tmp_path):
-    source.psql(f"{FEW}; UPDATE t SET v = NULL WHERE id = 3")
+    # In this order: what is updated moves to the end.
+    source.psql(f"{FEW}; UPDATE t SET v = NULL WHERE id = 3; UPDATE t SET v = 0 WHERE id = 7")
     target.psql(
         """CREATE FUNCTION full() RETURNS bool LANGUAGE plpgsql AS
         $$BEGIN RAISE 'no room' USING ERRCODE = 'disk_full'; END$$;
