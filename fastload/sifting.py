@@ -10,7 +10,7 @@ import msgspec
 
 from fastload.adapter import Attempt, Reading
 from fastload.channel import Waits
-from fastload.errors import FastloadError, TargetError, Unrepresentable
+from fastload.errors import FastloadError, SourceError, TargetError, Unrepresentable
 from fastload.misfits import Misfit, misfits_of
 from fastload.model import Cut, Receipt, Seal, TablePlan
 from fastload.reject_files import Reason, RejectFile
@@ -85,7 +85,7 @@ class Sifter:
         async for batch in self._reading:
             await self._sift(await self._without_misfits(batch), attempt)
         seal = await self._reading.seal()
-        self._check(seal.rows)
+        self._check(seal)
         return msgspec.structs.replace(
             self._receipt,
             rows=self._loaded,
@@ -148,10 +148,18 @@ class Sifter:
         reason = Reason(error.code, error.message, error.column, key, self._receipt.partition)
         await self._file.add(row, reason)
 
-    def _check(self, sent: int) -> None:
-        if self._loaded + self.rejected != sent:
+    def _check(self, seal: Seal) -> None:
+        if not self._table.nulls_instead and seal.nulled != self._misfits:
+            raise SourceError(
+                f"the source left out {seal.nulled} values and told of {self._misfits}",
+                side="source",
+                table=str(self._table.source.name),
+                partition=self._receipt.partition,
+                hint="the partition was rolled back; this is a bug of the source's adapter",
+            )
+        if self._loaded + self.rejected != seal.rows:
             raise TargetError(
-                f"the source sent {sent} rows; the target took {self._loaded}, and "
+                f"the source sent {seal.rows} rows; the target took {self._loaded}, and "
                 f"{self.rejected} are rejected",
                 side="target",
                 table=str(self._table.target.name),

@@ -88,7 +88,9 @@ class Renamed:
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         async for batch in self._reading:
-            yield batch.rename_columns(self._names)
+            # What is told with a batch (fastload.misfits) is lost by renaming.
+            told = batch.schema.metadata
+            yield batch.rename_columns(self._names).replace_schema_metadata(told)
 
     async def seal(self) -> Seal:
         """Return the wrapped reading's."""

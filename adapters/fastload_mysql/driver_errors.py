@@ -99,7 +99,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
 # the system's words for a full disk and a full quota, 135 and 136 the engine's for a full file.
 _BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
 _NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
-_BAD_JSON = 3140
+_BAD_JSON, _DEADLOCK = 3140, 1213
 _OF_USER = 1226  # several limits of a user
 # MySQL names the column alone, MariaDB at times database, table and column.
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
@@ -123,6 +123,12 @@ def translate(error: BaseException, side: str, table: str | None = None) -> erro
         # What the driver says without a number is that the connection is closed.
         return refusal(error.args[0] or 2006, text, side, table)
     return refusal(2006, str(error) or type(error).__name__, side, table)
+
+
+def is_deadlock(error: errors.FastloadError) -> bool:
+    """Say whether the server has ended the transaction for another's sake."""
+    cause = error.__cause__
+    return isinstance(cause, err.Error) and cause.args[:1] == (_DEADLOCK,)
 
 
 def refusal(number: int, message: str, side: str, table: str | None = None) -> errors.FastloadError:

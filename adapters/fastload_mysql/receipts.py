@@ -10,6 +10,7 @@ import msgspec
 from fastload.errors import StateError, TargetError
 from fastload.model import Cut, QualifiedName, Receipt
 from fastload_mysql.connection import Connection, Row
+from fastload_mysql.driver_errors import is_deadlock
 from fastload_mysql.state_tables import Tables, stored_key
 
 _ONE = "run = %s AND table_schema = %s AND table_name = %s AND `partition` = %s"
@@ -86,7 +87,9 @@ async def naming_orphans(connection: Connection, tables: Tables, run: str) -> As
     try:
         yield
     except TargetError as error:
-        if not error.retryable:
+        # A deadlock is one with another lane, when an attempt of both before them is rolled back:
+        # the server has ended this transaction alone, and it is tried again.
+        if not error.retryable or is_deadlock(error):
             raise
         await connection.execute("ROLLBACK")
         if found := await _open(connection, tables, run):

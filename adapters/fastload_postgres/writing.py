@@ -119,15 +119,18 @@ async def _copy_in(
 ) -> Written:
     codecs = [] if table.wire else await layouts.codecs(connection, table)
     encoded = None if table.wire else Encoded(reading, table, codecs)
-    pieces = reading if encoded is None else encoded.pieces()
-    with _ending_with(connection):
-        status = await connection.copy_to_table(
-            into.name,
-            schema_name=into.schema,
-            columns=table.target_columns,
-            source=_giving_way(pieces),
-            format="text" if table.wire == TEXT_WIRE else "binary",
-        )
+    source = _Pieces(reading if encoded is None else encoded.pieces())
+    try:
+        with _ending_with(connection):
+            status = await connection.copy_to_table(
+                into.name,
+                schema_name=into.schema,
+                columns=table.target_columns,
+                source=source,
+                format="text" if table.wire == TEXT_WIRE else "binary",
+            )
+    finally:
+        source.raise_failure()
     return Written(int(status.split()[-1]), encoded.nulled if encoded else 0)
 
 
@@ -154,11 +157,30 @@ def _ending_with(connection: Connection) -> Iterator[None]:
         )
 
 
-async def _giving_way(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Let the loop run between pieces: it is there that a lost connection is noticed."""
-    async for piece in pieces:
-        await anyio.lowlevel.checkpoint()
-        yield piece
+class _Pieces:
+    """The bytes of a COPY. Where they fail, they end, and the failure is raised after the COPY.
+
+    asyncpg (0.32) asks a server to cancel the COPY whose bytes have raised. Where the server has
+    refused a row just before, it has nothing to cancel, and the answer is waited for for ever.
+    """
+
+    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
+        self._pieces = pieces
+        self._failure: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._pieces:
+                # Let the loop run: it is there that a lost connection is noticed.
+                await anyio.lowlevel.checkpoint()
+                yield piece
+        except Exception as error:
+            self._failure = error
+
+    def raise_failure(self) -> None:
+        """Raise what the bytes have failed with; whoever calls rolls back."""
+        if self._failure is not None:
+            raise self._failure
 
 
 class Encoded:

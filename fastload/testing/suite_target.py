@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import anyio
 import msgspec
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from fastload import planner
-from fastload.adapter import Endpoint, Selection, Target
+from fastload.adapter import Attempt, Endpoint, Selection, Sifting, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
 from fastload.errors import FastloadError, ResumeRefused, SourceError, StateError, TargetError
@@ -38,6 +39,10 @@ _CUT = Cut(visible="suite")
 
 # As if the source had delivered so many values as NULL: a receipt keeps that.
 _NULLED = 7
+
+
+# Of a column that takes no NULL.
+NO_KEY = pa.table({"id": pa.array([50, None, 51], pa.int64()), "name": ["a", "b", "c"]})
 
 
 class Rows:
@@ -168,6 +173,88 @@ class TargetSuite(Hooks):
             await self._nothing_is_left(endpoint, run)
             await run.target.write(run.table, Rows(items(10)), run.receipt())
         assert await self.rows(endpoint, NAME) == tuples(items(10))
+
+    async def test_refused_rows_cost_no_others(self, endpoint: Endpoint) -> None:
+        """An attempt is there or it is not, and the receipt keeps how many rows are not."""
+        async with self._prepared(endpoint) as run:
+            if not run.target.capabilities.rejects:
+                return
+            sift = _sifting(run.target).sift
+            refused: list[FastloadError] = []
+
+            async def work(attempt: Attempt) -> Receipt:
+                for rows in (items(0), items(10), NO_KEY, items(10, first=10), NO_KEY):
+                    try:
+                        written = await attempt(Rows(rows))
+                    except FastloadError as error:
+                        refused.append(error)
+                    else:
+                        assert written == (rows.num_rows, 0)
+                return full
+
+            full = msgspec.structs.replace(
+                run.receipt(), rows=20, bytes=1, cut=_CUT, rejected=6, rejects="folder/é"
+            )
+            assert await sift(run.table, run.receipt(), work) == full
+            assert [error.of_data for error in refused] == [True, True]
+            assert await sift(run.table, run.receipt(), _no_work) == full
+            kept = await run.target.barrier(_RUN)
+            stored = await run.target.state().claim(_RUN)
+        assert kept == Kept(receipts=1, steps=0)
+        assert stored is not None
+        assert stored.receipts == (full,)
+        assert await self.rows(endpoint, NAME) == tuples(items(20))
+
+    async def test_work_that_fails_leaves_nothing(self, endpoint: Endpoint) -> None:
+        """Not the rows of its good attempts either."""
+
+        async def work(attempt: Attempt) -> Receipt:
+            await attempt(Rows(items(10)))
+            with suppress(FastloadError):
+                await attempt(Rows(NO_KEY))
+            raise SourceError("the source has failed")
+
+        async with self._prepared(endpoint) as run:
+            if not run.target.capabilities.rejects:
+                return
+            with pytest.raises(SourceError, match="has failed"):
+                await _sifting(run.target).sift(run.table, run.receipt(), work)
+            await self._nothing_is_left(endpoint, run)
+            stored = await run.target.state().claim(_RUN)
+            assert stored is not None
+            with pytest.raises(StateError):
+                await _sifting(run.target).sift(run.table, run.receipt(), work)
+            await self._nothing_is_left(endpoint, run)
+
+    async def test_a_plan_is_sifted_at_once_or_not_at_all(self, endpoint: Endpoint) -> None:
+        """What was cleared for the rows comes back with them."""
+        await self.fill(endpoint, NAME, items(5, first=100), ("id",))
+        receipt = Receipt(run=_RUN, epoch=0, table=NAME, partition=0)
+        full = msgspec.structs.replace(receipt, rows=10, bytes=1, cut=_CUT, rejected=3)
+
+        async def work(attempt: Attempt) -> Receipt:
+            await attempt(Rows(items(10)))
+            with pytest.raises(FastloadError) as caught:
+                await attempt(Rows(NO_KEY))
+            assert caught.value.of_data
+            if fails:
+                raise SourceError("the source has failed")
+            return full
+
+        async with self.adapter.target(endpoint, connections=2) as target:
+            if not target.capabilities.rejects:
+                return
+            once = _sifting(target).sift_once
+            for mode in ("truncate", "replace"):
+                plan, fails = await _planned(target, (), mode=mode), True
+                with pytest.raises(SourceError):
+                    await once(plan, plan.tables[0], receipt, work)
+                assert await self.rows(endpoint, NAME) == tuples(items(5, first=100))
+                fails = False
+                assert await once(plan, plan.tables[0], receipt, work) == full
+                assert await self.rows(endpoint, NAME) == tuples(items(10))
+                await self._clear(target, receipt)
+            assert await target.state().runs() == []
 
     async def test_a_claimed_run_refuses_its_earlier_owner(self, endpoint: Endpoint) -> None:
         """Writes and steps of an earlier epoch change nothing."""
@@ -378,6 +465,16 @@ class TargetSuite(Hooks):
         async with self.adapter.target(endpoint, connections=2) as target:
             plan = await _planned(target, sequences)
             yield Prepared(target, plan, await target.prepare(plan))
+
+
+def _sifting(target: Target) -> Sifting:
+    """Return the target as what can go on after refused rows."""
+    assert target.capabilities.rejects
+    return cast("Sifting", target)
+
+
+async def _no_work(attempt: Attempt) -> Receipt:
+    raise AssertionError("the partition is done already")
 
 
 async def _planned(

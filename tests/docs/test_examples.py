@@ -83,7 +83,8 @@ def filling(request, source, target):
     [p for p in PAGES if blocks(p, "python", "sh")],
     ids=lambda p: str(p.relative_to(ROOT)),
 )
-async def test_examples_run(page, source, target, filling, capsys):
+async def test_examples_run(page, source, target, filling, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     source.psql(SHOP)
     target.psql("CREATE SCHEMA archive; CREATE SCHEMA moved")
     scope = {"__name__": "example"}

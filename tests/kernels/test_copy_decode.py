@@ -168,3 +168,39 @@ def test_a_class_without_a_format_decodes_nothing():
     decoder = BlockDecoder()
     assert decoder.feed(b"bytes") == 0
     assert pa.record_batch(decoder.take()).num_columns == 0
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1 << 20])
+def test_values_without_a_form_are_noted_by_the_row_of_their_batch(piece_bytes):
+    days = [1, 2**31 - 1, None, 5, -(2**31)] * 400
+    rows = [
+        struct.pack(">hi", 2, 4)
+        + struct.pack(">i", n)
+        + (struct.pack(">i", -1) if day is None else struct.pack(">ii", 4, day))
+        for n, day in enumerate(days)
+    ]
+    stream = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"".join(rows) + struct.pack(">h", -1)
+    decoder = CopyDecoder([("n", "int4"), ("day", "date")], batch_bytes=1000, noted=["day"])
+    found, batches = [], 0
+
+    def take():
+        nonlocal batches
+        batch = pa.record_batch(decoder.take())
+        for row, column, value in decoder.take_notes():
+            assert column == 1
+            assert batch.column(1)[row].as_py() is None
+            found.append((batch.column(0)[row].as_py(), value))
+        batches += 1
+
+    for at in range(0, len(stream), piece_bytes):
+        decoder.feed(stream[at : at + piece_bytes])
+        while decoder.full:
+            take()
+            decoder.feed(b"")
+    decoder.finish()
+    take()
+    assert batches > 3
+    told = {2**31 - 1: "infinity", -(2**31): "-infinity"}
+    assert found == [(n, told[day]) for n, day in enumerate(days) if day in told]
+    assert decoder.nulled == len(found)
+    assert decoder.take_notes() == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import time
 
+import anyio
 import pyarrow as pa
 import pytest
 
@@ -158,6 +160,25 @@ async def test_good_rows_beside_a_later_bad_batch_are_rolled_back(target):
     with pytest.raises(EncodeError) as caught:
         await fastload.write(stream, target.url, "public.t", mode="append")
     assert (caught.value.column, caught.value.key) == ("id", f"id={2**40}")
+    assert target.psql("SELECT count(*) FROM t") == "0"
+
+
+async def test_a_row_refused_by_the_server_and_one_by_the_encoder(target):
+    """The second comes when the server has ended the COPY, and nothing waits for it."""
+    target.psql(TABLE)
+    schema = pa.schema([("id", pa.int64()), ("small", pa.int64())])
+
+    def batches():
+        yield pa.record_batch([[1], [13]], schema=schema)
+        for first in range(10, 200_000, 20_000):
+            numbers = range(first, first + 20_000)
+            yield pa.record_batch([numbers, [1] * 20_000], schema=schema)
+            time.sleep(0.02)
+        yield pa.record_batch([[2], [40_000]], schema=schema)
+
+    stream = pa.RecordBatchReader.from_batches(schema, batches())
+    with anyio.fail_after(30), pytest.raises(fastload.TargetError):
+        await fastload.write(stream, target.url, "public.t", mode="append")
     assert target.psql("SELECT count(*) FROM t") == "0"
 
 
