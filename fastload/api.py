@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, resume, retry
+from fastload import partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
+from fastload.lanes import Lanes
 from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
@@ -59,6 +60,9 @@ async def copy(
     run: str | None = None,
     fresh: bool = False,
     verify: bool = False,
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
     progress: Show | None = None,
 ) -> CopyResult:
     """Copy tables with their keys, indexes, foreign keys and sequences to another database.
@@ -101,12 +105,18 @@ async def copy(
         fresh: Forget what is stored of the run and begin anew.
         verify: Hash the source's rows as they pass, read the target again when everything is
             there, and compare; ``result.verification`` tells.
+        on_error: ``"stop"`` ends the run at the first row that the target refuses; ``"reject"``
+            writes such rows to files, with the reason, and goes on.
+        reject_limit: How many rows of the run may be rejected; one more ends it.
+        rejects: The folder that rejected rows go to, as Parquet; ``result.tables`` has the files.
         progress: Called twice a second with a ``Progress``.
 
     Raises:
         ConfigError: An option or URL is wrong; nothing was contacted.
         PlanError: Something stands in the way; nothing was changed.
         ResumeRefused: The run was begun otherwise; the message has the difference.
+        RejectLimit: More rows are refused than may be rejected. Start the run again with a higher
+            limit: it continues.
         VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
@@ -130,6 +140,9 @@ async def copy(
         run=run,
         fresh=fresh,
         verify=verify,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
@@ -168,6 +181,9 @@ async def plan(
     on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
 ) -> Plan:
     """Return what ``copy`` with the same arguments would do from the start; changes nothing.
 
@@ -196,6 +212,9 @@ async def plan(
         on_update=on_update,
         run=run,
         fresh=fresh,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
@@ -374,6 +393,9 @@ async def write(
     mode: str = "create",
     memory: str | int = "192MiB",
     triggers: str = "stop",
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
     progress: Show | None = None,
 ) -> CopyResult:
     """Write an Arrow stream into one table, in one transaction.
@@ -386,6 +408,9 @@ async def write(
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
         memory: As in ``copy``.
         triggers: As in ``copy``.
+        on_error: As in ``copy``; rows are then tried batch by batch from the beginning.
+        reject_limit: As in ``copy``.
+        rejects: As in ``copy``; each call has files of its own.
         progress: As in ``copy``.
 
     Raises:
@@ -401,6 +426,9 @@ async def write(
         memory=memory,
         route="arrow",
         triggers=triggers,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
         run="write",
     )
     stream = StreamSource(data, name)
@@ -422,18 +450,21 @@ async def _copy(
     run = _run_name(job)
     stored = await _claimed(job, run)
     made = stored.plan if stored else await _plan(job, run)
+    if stored and options.on_error == "reject":
+        rejecting.check(made, target, job.catalog.dialect)
     return await pipeline.run(job, made, stored)
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(selection_of(options))
     wanted = planner.translated(catalog, target, options)
-    return pipeline.Job(source, target, catalog, wanted, options, meter, {})
+    lanes = Lanes(options.parallel, meter)
+    return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 
 
 async def _plan(job: pipeline.Job, run: str) -> Plan:
     existing = await job.target.inspect(job.wanted)
-    return planner.make(
+    made = planner.make(
         job.catalog,
         job.wanted,
         existing,
@@ -442,6 +473,13 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
         options=job.options,
         run=run,
     )
+    if job.options.on_error != "reject":
+        return made
+    rejecting.check(made, job.target, job.catalog.dialect)
+    there = bool(existing.tables) and job.options.mode != "replace"
+    makes = job.options.mode == "replace" or len(existing.tables) < len(made.tables)
+    notes = rejecting.notes(job.options, made=makes, there=there)
+    return msgspec.structs.replace(made, notes=(*made.notes, *notes))
 
 
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:

@@ -18,13 +18,14 @@ from fastload.url import redacted
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-DONE, FAILED, USAGE, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, DIFFERENT, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
-    0 done, 1 failed, 2 usage, 3 verification found differences, 130 interrupted.
+    0 done, 1 failed, 2 usage, 3 verification found differences, 4 done but for rejected rows,
+    130 interrupted.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastload.config import Name
 
-_DIFFERENT = 3
+_DIFFERENT, _REJECTED = 3, 4
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 _SEVERAL = Parameter(negative=(), show_default=False)
 _OFF = Parameter(negative=(), show_default=False)
@@ -79,6 +79,9 @@ class CopyFlags:
             trigger makes triggers.
         run: Name of the run; starting it again continues it. Default: derived.
         fresh: Forget a stored run of this name and begin anew.
+        on_error: stop at the first row that the target refuses, or reject such rows into files.
+        reject_limit: Rows of the run that may be rejected; one more ends it.
+        rejects: Folder that rejected rows go to, as Parquet.
     """
 
     tables: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--tables", "--table"))] = ()
@@ -99,12 +102,16 @@ class CopyFlags:
     on_update: Literal["list", "trigger"] = "list"
     run: str | None = None
     fresh: Annotated[bool, _OFF] = False
+    on_error: Literal["stop", "reject"] = "stop"
+    reject_limit: int = 1000
+    rejects: Path | None = None
 
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments of ``fastload.copy``."""
         same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys", "statistics")
+        rest = ("triggers", "on_update", "run", "fresh", "on_error", "reject_limit", "rejects")
         return {
-            **{n: getattr(self, n) for n in (*same, "triggers", "on_update", "run", "fresh")},
+            **{n: getattr(self, n) for n in (*same, *rest)},
             "tables": [_pattern(t) for t in self.tables] or None,
             "exclude": self.exclude,
             "partition_by": _word_or_pairs("partition-by", self.partition_by, "auto"),
@@ -145,8 +152,8 @@ async def copy(
     html: HtmlFile | None = None,
     quiet: Annotated[bool, _OFF, Parameter(help="Show no progress.")] = False,
     output: OutputFlags = _PLAIN,
-) -> None:
-    """Copy tables, indexes, keys and sequences from one database to another."""
+) -> int:
+    """Copy tables, indexes, keys and sequences; 4 is returned where rows were rejected."""
     from fastload import api
 
     keywords = flags.keywords()
@@ -157,6 +164,7 @@ async def copy(
     if html:
         html.write_text(result.html())
     _tell(result.to_dict() if output.json else result, output)
+    return _REJECTED if result.rejected else 0
 
 
 @app.command
@@ -309,14 +317,31 @@ async def write(
     triggers: Annotated[
         Literal["stop", "fire"], Parameter(help="What to do when the table's triggers would fire.")
     ] = "stop",
+    on_error: Annotated[
+        Literal["stop", "reject"], Parameter(help="What to do with rows that the target refuses.")
+    ] = "stop",
+    reject_limit: Annotated[int, Parameter(help="Rows that may be rejected.")] = 1000,
+    rejects: Annotated[
+        Path | None, Parameter(help="Folder that rejected rows go to, as Parquet.")
+    ] = None,
     output: OutputFlags = _PLAIN,
-) -> None:
-    """Write a Parquet or Arrow file into one table."""
+) -> int:
+    """Write a Parquet or Arrow file into one table; 4 is returned where rows were rejected."""
     from fastload import api, table_files
 
     with table_files.opened(file) as stream:
-        result = await api.write(stream, target, name(table), mode=mode, triggers=triggers)
+        result = await api.write(
+            stream,
+            target,
+            name(table),
+            mode=mode,
+            triggers=triggers,
+            on_error=on_error,
+            reject_limit=reject_limit,
+            rejects=rejects,
+        )
     _tell(result.to_dict() if output.json else result, output)
+    return _REJECTED if result.rejected else 0
 
 
 @app.command

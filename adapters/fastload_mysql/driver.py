@@ -10,6 +10,7 @@ import anyio
 from pymysql.charset import charset_by_name
 
 from fastload import sessions
+from fastload.secret import forget_locals, password_of
 from fastload.url import Url
 from fastload_mysql.connecting import arguments, connecting
 from fastload_mysql.connection import Connection, Flavour, Row
@@ -64,8 +65,7 @@ class MysqlDriver:
         """Connect, or take a connection out of the caller's ``aiomysql.Pool``."""
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
-                raw: Any = ServerConnection(**arguments(endpoint, self.side))
-                await raw.login()
+                raw: Any = await _connect(endpoint, self.side)
         else:
             with self.translated():
                 raw = await endpoint.acquire()
@@ -156,6 +156,17 @@ class MysqlDriver:
     def translated(self) -> AbstractContextManager[None]:
         """Turn the driver's errors raised inside into fastload's."""
         return translated(self.side)
+
+
+async def _connect(url: Url, side: str) -> ServerConnection:
+    known = arguments(url, side)
+    made = ServerConnection(**known, password=await password_of(url, side) or "")
+    try:
+        await made.login()
+    except BaseException as error:
+        forget_locals(error)
+        raise
+    return made
 
 
 def _flavour(row: Row) -> Flavour:

@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-_CHUNK_BYTES = 64 << 10
+from fastload.testing.links import CHUNK_BYTES, End, Fault, Kind, Link, Shape
+
+__all__ = ["Fault", "Kind", "Proxy", "Shape", "proxy"]
+
+_END_S = 1.0
 
 
 class Proxy:
-    """Passes bytes on, until a client's bytes ask for an answer that is to be lost.
+    """Passes bytes on, until something is to fail.
 
     Attributes:
         port: Where it listens, on 127.0.0.1.
@@ -21,7 +25,11 @@ class Proxy:
         lose_most: And no more than so many are lost; None is all.
         asked: How often a client has sent the bytes.
         lost: How many answers were lost.
-        silent: Nothing is passed on any more, and connections stay open.
+        silent: What clients send is not passed on any more, and connections stay open.
+        faults: What is to happen, each once: to the first connection that has passed so many
+            bytes that way.
+        struck: How many of them have happened.
+        shape: How slow connections are that begin from now on.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -33,30 +41,75 @@ class Proxy:
         self.asked = 0
         self.lost = 0
         self.silent = False
+        self.faults: list[Fault] = []
+        self.struck = 0
+        self.shape = Shape()
+        self._open: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on until either side ends it."""
-        there, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
-        answers = asyncio.create_task(_pass_on(there, writer))
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._open.add(task)
+        await asyncio.wait([task])
+        self._open.remove(task)
+
+    async def end(self) -> None:
+        """Close every connection."""
+        for task in self._open:
+            task.cancel()
+        if self._open:
+            await asyncio.wait(self._open)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while data := await reader.read(_CHUNK_BYTES):
+            there = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:  # the server is down, as it is when it is restarted
+            writer.close()
+            return
+        link = Link((reader, writer), there, self.shape, self._take)
+        answers = asyncio.create_task(link.pass_on("client"))
+        requests = asyncio.create_task(self._requests(reader, link, there[0], answers))
+        try:
+            await asyncio.wait([requests, answers], return_when=asyncio.FIRST_COMPLETED)
+            # One end has ended, and the other is told so; an answer that is lost cancels its way.
+            if answers.cancelled():
+                await requests
+            else:
+                await asyncio.wait([requests, answers], timeout=_END_S)
+        finally:
+            requests.cancel()
+            answers.cancel()
+            link.close()
+
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        link: Link,
+        from_server: asyncio.StreamReader,
+        answers: asyncio.Task[None],
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(CHUNK_BYTES):
                 if self.silent:
                     continue
-                loses = self._loses_answer_to(data)
-                if loses:
+                if self._loses_answer_to(data):
                     answers.cancel()
                     await asyncio.wait([answers])
-                to_server.write(data)
-                await to_server.drain()
-                if loses and await there.read(_CHUNK_BYTES):
-                    self.lost += 1
-                    break
-        except OSError:
-            pass
-        finally:
-            answers.cancel()
-            writer.close()
-            to_server.close()
+                    await link.send("server", data)
+                    if await from_server.read(CHUNK_BYTES):
+                        self.lost += 1
+                        return
+                else:
+                    await link.send("server", data)
+            link.finish("server")
+
+    def _take(self, to: End, passed: int) -> Fault | None:
+        for fault in self.faults:
+            if fault.to == to and passed >= fault.after_bytes:
+                self.faults.remove(fault)
+                self.struck += 1
+                return fault
+        return None
 
     def _loses_answer_to(self, data: bytes) -> bool:
         if not self.lose_answer_to or self.lose_answer_to not in data:
@@ -64,14 +117,6 @@ class Proxy:
         self.asked += 1
         late = self.lose_most is not None and self.asked > self.pass_first + self.lose_most
         return self.asked > self.pass_first and not late
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(_CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
 
 
 @asynccontextmanager
@@ -84,3 +129,4 @@ async def proxy(server_port: int) -> AsyncIterator[Proxy]:
         yield made
     finally:
         server.close()
+        await made.end()

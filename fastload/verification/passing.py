@@ -233,11 +233,17 @@ class Passing:
         return compared.result.with_repair(repairer(self._here, self._there, options, compare))
 
 
-def raise_unequal(result: VerifyResult) -> None:
-    """Raise what a copy says whose target is not equal to its source."""
+def raise_unequal(result: VerifyResult, rejected: Sequence[str] = ()) -> None:
+    """Raise what a copy says whose target is not equal to its source.
+
+    Args:
+        result: Of the comparison.
+        rejected: What is told of rows that were rejected, which the target does not have.
+    """
     if not result.equal:
+        told = f"; rejected rows are missing: {'; '.join(rejected)}" if rejected else ""
         raise VerificationError(
-            f"the copy is complete and differs from its source: {summary(result)}",
+            f"the copy is complete and differs from its source: {summary(result)}{told}",
             result=result,
             hint="error.result names the rows; await error.result.repair() mends them. Where the "
             "source is being written to, rows that changed since the copy differ too",

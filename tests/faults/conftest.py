@@ -13,6 +13,7 @@ import pymysql
 import pytest
 
 from tests.conftest import Database, MysqlDatabase, _database, _numbers
+from tests.faults import record
 
 Ask: TypeAlias = Callable[[str], Awaitable[Any]]
 
@@ -22,6 +23,10 @@ class Postgres:
     """A database of PostgreSQL."""
 
     database: Database
+
+    @property
+    def kind(self) -> str:
+        return "PostgreSQL"
 
     @property
     def url(self) -> str:
@@ -89,6 +94,10 @@ class Mysql:
     """A database of MySQL's family."""
 
     database: MysqlDatabase
+
+    @property
+    def kind(self) -> str:
+        return {"mysql": "MySQL", "mariadb": "MariaDB"}[self.database.server.flavour]
 
     @property
     def url(self) -> str:
@@ -203,3 +212,9 @@ def pair(request: pytest.FixtureRequest) -> Any:
         yield Pair(
             _side(source, "source", request, stack), _side(target, "target", request, stack), route
         )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if record.ROWS:
+        terminalreporter.section("checks against faults")
+        terminalreporter.write(record.markdown(list(record.ROWS.values())))

@@ -1,4 +1,9 @@
-"""One copy in a process of its own, for tests that kill it: URLs, then options as JSON."""
+"""One copy in a process of its own, for tests that kill it.
+
+Arguments: URLs, options of the copy as JSON, and how this process differs from a user's as JSON:
+``failpoint`` and ``occurrence`` say where it kills itself, ``wrong_order`` has its target commit
+receipts after their rows, and ``partition_bytes`` makes partitions of a small table.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import json
 import sys
 
 import fastload
+from fastload import partition
 
 
 async def main(source: str, target: str, options: str) -> None:
@@ -17,5 +23,24 @@ async def main(source: str, target: str, options: str) -> None:
     print("done", result.rows, flush=True)
 
 
+def prepare(
+    failpoint: str | None = None,
+    occurrence: int = 1,
+    wrong_order: bool = False,
+    partition_bytes: int | None = None,
+) -> None:
+    if partition_bytes:
+        partition.SMALLEST_BYTES = partition.LARGEST_BYTES = partition_bytes
+    if wrong_order:
+        from tests.faults import wrong_order as target
+
+        target.install()
+    if failpoint:
+        from tests.faults import failpoints
+
+        failpoints.install(failpoint, occurrence)
+
+
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    prepare(**(json.loads(sys.argv[4]) if sys.argv[4:] else {}))
+    asyncio.run(main(*sys.argv[1:4]))

@@ -1,0 +1,169 @@
+"""Loads that are killed and started again until they are done, and what both servers say then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.conftest import Mysql, Pair, Postgres, Side
+
+ROOT = Path(__file__).parents[2]
+ROWS = 8_000
+FEW = 1_000
+# About 7 MB in partitions of a quarter: many commits to be killed at.
+PARTITION_BYTES = 256 << 10
+# Longer than any load takes here; one that hangs is a failure, and is not waited for.
+PATIENCE_S = 120.0
+TABLES = """
+CREATE TABLE keyed (id bigint PRIMARY KEY, v varchar(40), amount numeric(12,2), filler text);
+INSERT INTO keyed SELECT n, concat('v', n), n / 7.0, repeat('x', 400) FROM {numbers};
+CREATE INDEX by_v ON keyed (v);
+CREATE TABLE keyless (n int, v varchar(40), filler text);
+INSERT INTO keyless SELECT n, concat('w', n), repeat('y', 400) FROM {numbers};
+CREATE TABLE referring (id int PRIMARY KEY, keyed bigint REFERENCES keyed (id));
+INSERT INTO referring SELECT n, n FROM {few}"""
+KEYS = {"keyed": "id", "keyless": "n", "referring": "id"}
+_TEXTS = {
+    "keyed": "concat_ws('|', id, v, amount, filler)",
+    "keyless": "concat_ws('|', n, v, filler)",
+    "referring": "concat_ws('|', id, keyed)",
+}
+
+
+@dataclass
+class Tally:
+    """What a number of loads came to."""
+
+    kills: int = 0
+    loads: int = 0
+    lost: int = 0
+    doubled: int = 0
+    changed: int = 0
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        return not (self.lost or self.doubled or self.changed or self.told)
+
+    def __str__(self) -> str:
+        changed = f", {self.changed} tables with another sum" if self.changed else ""
+        told = f", refused: {self.told[0][:60]}" if self.told else ""
+        return (
+            f"{self.kills} kills in {self.loads} loads: {self.lost} lost, "
+            f"{self.doubled} doubled{changed}{told}"
+        )
+
+
+class Failed(Exception):
+    """A loader that ended by itself, and not well."""
+
+
+def fill(pair: Pair) -> None:
+    """Make the source's tables."""
+    source = pair.source
+    source.run(TABLES.format(numbers=source.numbers(ROWS), few=source.numbers(FEW)))
+    source.analyse("keyed", "keyless", "referring")
+
+
+def _sums(side: Side, table: str) -> str:
+    """Count rows and keys, and add up 60 bits of each row's digest: what both servers can do."""
+    text = _TEXTS[table]
+    if isinstance(side, Postgres):
+        digest = f"substr(encode(sha256(convert_to({text}, 'UTF8')), 'hex'), 1, 15)"
+        number = f"('x' || lpad({digest}, 16, '0'))::bit(64)::bigint::numeric"
+    else:
+        number = f"cast(conv(substr(sha2({text}, 256), 1, 15), 16, 10) AS decimal(20))"
+    return f"SELECT count(*), count(DISTINCT {KEYS[table]}), sum({number}) FROM {table}"
+
+
+async def counted(side: Side) -> dict[str, tuple[int, int, int]]:
+    """Return rows, keys and the sum of digests of each table."""
+    found = {}
+    for table in KEYS:
+        (row,) = await side.rows(_sums(side, table))
+        found[table] = tuple(int(v or 0) for v in row)
+    return found  # type: ignore[return-value]
+
+
+class Loads:
+    """Loads of one pair, each in processes that may be killed.
+
+    Args:
+        pair: With the tables of ``fill``.
+        tally: What is found is added to.
+        process: How the loader's process differs from a user's; see ``loader``.
+        options: Of the copy.
+    """
+
+    def __init__(self, pair: Pair, tally: Tally, *, process: Any = None, **options: Any) -> None:
+        self.pair, self.tally = pair, tally
+        self.urls = (pair.source.url, pair.target.url)
+        self.options = {
+            "parallel": 3, "run": "killed", "mode": "replace", "route": pair.route, **options
+        }  # fmt: skip
+        self._process = {"partition_bytes": PARTITION_BYTES, **(process or {})}
+        self._expected: dict[str, tuple[int, int, int]] | None = None
+
+    async def start(self, **process: Any) -> asyncio.subprocess.Process:
+        """Start the load, or go on with it."""
+        arguments = (*self.urls, json.dumps(self.options), json.dumps(self._process | process))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.loader", *arguments, cwd=ROOT, env=os.environ,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+    async def ended(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait for the end; say whether it was killed.
+
+        Raises:
+            Failed: It ended by itself, and not well.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            out, error = await process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            self.tally.kills += 1
+            return True
+        if process.returncode:
+            raise Failed(error.decode()[-600:].strip() or out.decode()[-200:])
+        return False
+
+    async def killed_after(self, delay_s: float) -> bool:
+        """Start, and kill after so long; say whether it was not done by then."""
+        process = await self.start()
+        outputs = asyncio.create_task(self.ended(process))
+        await asyncio.wait([outputs], timeout=delay_s)
+        if process.returncode is None:
+            process.kill()
+        return await outputs
+
+    async def finish(self, **process: Any) -> None:
+        """Start until it is done, and compare."""
+        if await self.ended(await self.start(**process)):
+            raise Failed("it was killed by something else")
+        await self.compare()
+
+    async def compare(self) -> None:
+        """Count what both sides have, add the differences up, and see that nothing is left over."""
+        self._expected = self._expected or await counted(self.pair.source)
+        found = await counted(self.pair.target)
+        self.tally.loads += 1
+        for table, (rows, keys, digests) in found.items():
+            _, expected_keys, expected = self._expected[table]
+            self.tally.lost += max(0, expected_keys - keys)
+            self.tally.doubled += rows - keys
+            self.tally.changed += digests != expected
+        async with self.pair.target.asking() as ask:
+            if await ask(f"SELECT count(*) FROM {self.pair.target.state('runs')}") is not None:
+                self.tally.told.append("the state is still there")
+
+
+def through(side: Side, port: int) -> str:
+    """Return the side's URL by way of a proxy, unencrypted."""
+    url = side.url.replace(f":{side.port}/", f":{port}/")
+    return f"{url}?ssl_mode=DISABLED" if isinstance(side, Mysql) else url
