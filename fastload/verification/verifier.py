@@ -212,8 +212,7 @@ class Verifier:
         differing: Sequence[tuple[int, int, int]],
     ) -> bool:
         """Match the rows of differing buckets; say whether some were left out."""
-        left = self._limit - len(found.differences)
-        if left <= 0:
+        if len(found.differences) >= self._limit:
             return True
         chosen = list(_within(differing, 4 * self._limit))
         wanted = Wanted(bits, chosen, self._memory // 4)
@@ -229,9 +228,11 @@ class Verifier:
             wanted.filtered(hashing_of(s, pair), rows[s.word]) for s in (self._here, self._there)
         )
         only = self._only.get(pair.source.name)
+        # Other parts have been located meanwhile.
+        left = max(0, self._limit - len(found.differences))
         matched = match(pair, self._here, self._there, (kept[0], kept[1]), left, only)
         _take(found, matched)
-        if not matched.differences and only is None:
+        if not matched.suspects and only is None:
             found.unlocated += 1
         return matched.more or wanted.cut or len(chosen) < len(differing)
 

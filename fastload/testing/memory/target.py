@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class MemoryTarget:
     """Writes one database."""
 
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, rejects=True)
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, rejects=True, mend=True)
     default_schema = DEFAULT_SCHEMA
 
     def __init__(self, database: MemoryDatabase) -> None:
@@ -233,6 +233,21 @@ class MemoryTarget:
             places = {key: i for i, key in enumerate(keys_of(rows, table.merge_by))}
             rows = rows.take(sorted(places.values()))
         self._database.put(table.target.name, rows)
+
+    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+        """Collect both, then delete and merge at once, or put back what was there."""
+        gone = {key async for b in keys for key in keys_of(b, extra.target_columns)}
+        taken = [self._taken(table, batch)[0] async for batch in rows]
+        before = self._database.tables[table.target.name]
+        found = keys_of(before.rows, extra.target_columns)
+        kept = [place for place, key in enumerate(found) if key not in gone]
+        try:
+            self._database.put(table.target.name, before.rows.take(kept))
+            if taken:
+                self._insert(table, taken)
+        except BaseException:
+            self._database.tables[table.target.name] = before
+            raise
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget a table's receipts, empty it where it may be, and store its new plan."""
