@@ -12,6 +12,7 @@ import pytest
 
 import fastload
 from tests.canary import CANARY
+from tests.conftest import MysqlDatabase
 
 LEAKS = """
 import asyncio, logging, subprocess, sys, warnings
@@ -102,10 +103,15 @@ def rows_of_state(target) -> list[str]:
     return [*rows, zlib.decompress(plan).decode()]
 
 
-@pytest.mark.parametrize("kind", ["postgres", "family"])
+@pytest.mark.parametrize("kind", ["postgres", "mysql", "mariadb"])
 async def test_the_state_of_a_run_that_stands(request, kind, guarded):
     """A partition is refused, so that the plan and others' receipts stay."""
-    target = request.getfixturevalue("target" if kind == "postgres" else "database")
+    if kind == "postgres":
+        target = request.getfixturevalue("target")
+    else:
+        target = MysqlDatabase(request.getfixturevalue(kind), "fastload_canary")
+        target.server.drop_database(target.name)
+        target.server.create_database(target.name)
     run = target.psql if kind == "postgres" else target.execute
     guarded.psql("DROP TABLE IF EXISTS canary_a, canary_b")
     for made, check in ((guarded.psql, ""), (run, ", CHECK (i < 5)")):
