@@ -55,9 +55,11 @@ class Database:
     @property
     def url(self) -> str:
         """The URL, with a password that servers of the suite do not ask for and must not show."""
-        return self.server.url_for(self.name).replace(
-            "postgres@", f"postgres:{quote(CANARY, safe='')}@"
-        )
+        return self.url_of(f"postgres:{quote(CANARY, safe='')}")
+
+    def url_of(self, login: str) -> str:
+        """Return the URL with another login in place of ``postgres``."""
+        return self.server.url_for(self.name).replace("postgres@", f"{login}@")
 
     def psql(self, sql: str) -> str:
         """Run SQL in psql and return its unaligned output without the last line break."""
