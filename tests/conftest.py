@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -17,13 +18,19 @@ from fastload.testing.fixtures import running
 from fastload.testing.mysql_programs import Flavour
 from fastload.testing.mysql_servers import MysqlServer, Row
 from fastload.testing.servers import GivenServer, PostgresServer
+from tests import canary
+from tests.canary import CANARY
 
 Server: TypeAlias = PostgresServer | GivenServer
 
-# With all that URLs, option files and SQL give a meaning of its own.
 _SESSIONS = "information_schema.processlist"
-MYSQL_PASSWORD = """p'a\\s"s@/w%r d#"""
+MYSQL_PASSWORD = CANARY
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.pluginmanager.has_plugin("tests.canary"):
+        config.pluginmanager.register(canary, "tests.canary")
 
 
 def pytest_report_header() -> list[str]:
@@ -47,7 +54,12 @@ class Database:
 
     @property
     def url(self) -> str:
-        return self.server.url_for(self.name)
+        """The URL, with a password that servers of the suite do not ask for and must not show."""
+        return self.url_of(f"postgres:{quote(CANARY, safe='')}")
+
+    def url_of(self, login: str) -> str:
+        """Return the URL with another login in place of ``postgres``."""
+        return self.server.url_for(self.name).replace("postgres@", f"{login}@")
 
     def psql(self, sql: str) -> str:
         """Run SQL in psql and return its unaligned output without the last line break."""
@@ -82,6 +94,12 @@ def oldest() -> Iterator[Server]:
     """The oldest server there is: Debian's where it is installed, and the only one with ICU."""
     found = servers.available()
     yield from _server(found[0].version if found else 16)
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[PostgresServer]:
+    """A server that asks for the canary."""
+    yield from running(lambda: PostgresServer.start(password=CANARY))
 
 
 def _database(server: Server) -> Iterator[Database]:

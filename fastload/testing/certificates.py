@@ -1,4 +1,4 @@
-"""A throw-away certificate authority and a server's certificate for TLS tests, by openssl."""
+"""Throw-away certificate authorities, and what they sign, for TLS tests, by openssl."""
 
 from __future__ import annotations
 
@@ -11,18 +11,34 @@ if TYPE_CHECKING:
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def make_certificates(folder: Path) -> None:
-    """Write ca.pem, ca.key, server.pem and server.key, for localhost and 127.0.0.1.
+def make_certificates(
+    folder: Path, names: str = "DNS:localhost,IP:127.0.0.1", *, days: int = 30
+) -> None:
+    """Write ca.pem, ca.key, server.pem and server.key.
+
+    Args:
+        folder: Where to.
+        names: What the server's certificate names, as OpenSSL spells it.
+        days: For how long it is valid; less than 0 is for one that has expired.
 
     Raises:
         FileNotFoundError: There is no openssl.
     """
     authority = ("-subj", "/CN=fastload test authority", "-days", "30", "-x509")
     _openssl(folder, "req", *_NEW_KEY, *authority, "-keyout", "ca.key", "-out", "ca.pem")
-    request = ("-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+    (folder / "names").write_text(f"subjectAltName={names}\n")
+    _sign(folder, "server", days, "-extfile", "names")
+
+
+def make_client_certificate(folder: Path) -> None:
+    """Write client.pem and client.key beside what ``make_certificates`` has written."""
+    _sign(folder, "client", 30)
+
+
+def _sign(folder: Path, name: str, days: int, *more: str) -> None:
+    request = ("-subj", "/CN=localhost", "-keyout", f"{name}.key", "-out", f"{name}.csr")
     _openssl(folder, "req", *_NEW_KEY, *request)
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    signed = ("-in", "server.csr", "-out", "server.pem", "-days", "30", "-extfile", "names")
+    signed = ("-in", f"{name}.csr", "-out", f"{name}.pem", "-days", str(days), *more)
     _openssl(folder, "x509", "-req", *signed, "-CA", "ca.pem", "-CAkey", "ca.key")
 
 

@@ -133,7 +133,7 @@ def test_doctor_examines_databases(filled, target):
     assert done.returncode == 0, done.stdout
     assert "PostgreSQL 16" in done.stdout
     assert "PostgreSQL 18" in done.stdout
-    secret = filled.url.replace("postgres@", "nobody:hunter2secret@")
+    secret = filled.url_of("nobody:hunter2secret")
     failed = fastload_command("doctor", secret)
     assert failed.returncode == 1
     assert "hunter2secret" not in failed.stdout + failed.stderr

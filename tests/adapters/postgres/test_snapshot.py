@@ -221,7 +221,7 @@ async def test_row_security_is_an_error_and_not_a_filter(source, target):
         DO $$ BEGIN CREATE ROLE limited LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
         GRANT SELECT ON secrets TO limited"""
     )
-    limited = source.url.replace("postgres@", "limited@")
+    limited = source.url_of("limited")
     with pytest.raises(fastload.FastloadError, match="row-level security"):
         await fastload.copy(limited, target.url)
     there = target.psql("SELECT to_regclass('secrets') IS NOT NULL") == "t"
@@ -233,7 +233,7 @@ async def test_a_table_one_may_not_read_is_named(source, target):
         """CREATE TABLE closed (n int);
         DO $$ BEGIN CREATE ROLE limited LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
     )
-    limited = source.url.replace("postgres@", "limited@")
+    limited = source.url_of("limited")
     with pytest.raises(fastload.SourceError, match=r"may not read public\.closed") as caught:
         await fastload.copy(limited, target.url)
     assert 'GRANT SELECT ON "public"."closed"' in caught.value.hint
