@@ -49,6 +49,8 @@ def from_postgres(text, use="check", **options):
 
 
 ACCEPTED_FROM_MYSQL = [
+    ("CHECK ((`a` > 0))", '("a" > 0)'),
+    ("CHECK (`a` > 0) ", '("a" > 0)'),
     ("(`a` > 0)", '("a" > 0)'),
     ("`A` > 0", '("a" > 0)'),
     ("(`b` = 1)", '(CAST("b" AS INTEGER) = 1)'),
@@ -92,6 +94,8 @@ DEFAULTS_FROM_POSTGRES = [
     ("now()", "timestamp[us]", "CURRENT_TIMESTAMP(6)"),
 ]
 REFUSED_FROM_MYSQL = [
+    ("CHECK ((`a` > 0)) NOT ENFORCED", "is not enforced"),
+    ("CHECK ((`a` > 0)) /*!80016 NOT ENFORCED */", "is not enforced"),
     ("`s` = 'x'", "collation"),
     ("`exact` < 'x'", "comes first"),
     ("`s` like 'x%'", "pattern"),
