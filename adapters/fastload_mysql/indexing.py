@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
@@ -20,7 +20,6 @@ from fastload_mysql.clauses import definition
 from fastload_mysql.expressing import in_words, unbracketed
 from fastload_mysql.flavours import Server
 from fastload_mysql.numbering import counting_column
-from fastload_mysql.quoting import ident
 from fastload_mysql.widths import (
     MOST_PARTS,
     is_indexed,
@@ -77,7 +76,7 @@ def _expression(
     )
     if words.text is None:
         raise Refused(words.reason or "its expression has no counterpart")
-    if any(is_long(c.type) and ident(c.name) in words.text for c in here.columns):
+    if any(is_long(c.type) and c.name in words.columns for c in here.columns):
         raise Refused("an expression of a text without a length is not indexed")
     return msgspec.structs.replace(column, expression=words.text)
 
@@ -137,7 +136,7 @@ def check(found: Check, here: Table, source: Table, read: str, server: Server) -
     if words.text is None:
         raise Refused(words.reason or "its expression has no counterpart")
     for name in _unchecked(here):
-        if ident(name) in words.text:
+        if name in words.columns:
             raise Refused(f"a check may not name {name}, which the server itself changes")
     return Check(name=found.name, definition=f"CHECK ({unbracketed(words.text)})")
 
@@ -152,9 +151,11 @@ def _unchecked(here: Table) -> Iterator[str]:
 
 
 def foreign_key(
-    found: ForeignKey, here: Table, tables: Mapping[QualifiedName, Table]
+    found: ForeignKey, here: Table, tables: Mapping[QualifiedName, Table], bases: Set[str]
 ) -> tuple[ForeignKey, list[NotCarried]]:
     """Return the foreign key between tables as they are declared here, and what it leaves.
+
+    ``bases`` are the columns that stored ones are generated from.
 
     Raises:
         Refused: The server has none such.
@@ -167,7 +168,9 @@ def foreign_key(
         if _family(one.type) != _family(two.type) or one.collation != two.collation:
             raise Refused(f"{mine} is {one.type} and {other} is {two.type}")
     told: list[NotCarried] = []
-    actions = {event: _action(found, event, here, told) for event in ("on_delete", "on_update")}
+    actions = {
+        event: _action(found, event, here, bases, told) for event in ("on_delete", "on_update")
+    }
     if "DEFERRABLE" in found.actions.replace("NOT DEFERRABLE", ""):
         reason = "MySQL checks it with every row, not at the commit"
         told.append(NotCarried("deferral of foreign key", f"{here.name}.{found.name}", reason))
@@ -175,7 +178,9 @@ def foreign_key(
     return made, told
 
 
-def _action(found: ForeignKey, event: str, here: Table, told: list[NotCarried]) -> str:
+def _action(
+    found: ForeignKey, event: str, here: Table, bases: Set[str], told: list[NotCarried]
+) -> str:
     action: str = getattr(found, event)
     name = f"{here.name}.{found.name}"
     words = event.upper().replace("_", " ")
@@ -186,17 +191,11 @@ def _action(found: ForeignKey, event: str, here: Table, told: list[NotCarried]) 
         reason = f"{words} {action}, and a column takes no NULL"
         told.append(NotCarried("action of foreign key", name, reason))
         return "NO ACTION"
-    if action not in ("NO ACTION", "RESTRICT") and _is_base(found, here):
+    if action not in ("NO ACTION", "RESTRICT") and bases & set(found.columns):
         reason = f"{words} {action}, and a stored column is generated from this one"
         told.append(NotCarried("action of foreign key", name, reason))
         return "NO ACTION"
     return action
-
-
-def _is_base(found: ForeignKey, here: Table) -> bool:
-    """Say whether a stored column may be generated from the key's; a word in a text counts too."""
-    texts = [c.generated for c in here.columns if c.generated is not None]
-    return any(ident(column) in text for column in found.columns for text in texts)
 
 
 def _family(type_: str) -> str:

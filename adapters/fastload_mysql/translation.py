@@ -26,7 +26,7 @@ from fastload_mysql.engines import with_transactions
 from fastload_mysql.expressing import default_of, in_words
 from fastload_mysql.flavours import DIALECT, Server, server_of
 from fastload_mysql.naming import stored, with_distinct_names
-from fastload_mysql.quoting import ident, literal
+from fastload_mysql.quoting import literal
 from fastload_mysql.translation_own import carried
 from fastload_mysql.widths import ROW_BYTES, key_room, row_bytes, width_bytes
 
@@ -62,6 +62,8 @@ class _Translation:
         self._left: list[NotCarried] = []
         self._counting = {s.owner: s for s in source.sequences if s.owner is not None}
         self._referred: defaultdict[QualifiedName, list[tuple[str, ...]]] = defaultdict(list)
+        # By table, the columns that stored ones are generated from.
+        self._bases: defaultdict[QualifiedName, frozenset[str]] = defaultdict(frozenset)
         for table in source.tables:
             for foreign in table.foreign_keys:
                 self._referred[foreign.references].append(foreign.referenced_columns)
@@ -278,9 +280,11 @@ class _Translation:
             self._leave("generation of column", name, reason)
         elif text is None:
             self._leave("generation of column", name, words.reason)
-        elif counting is not None and ident(counting) in text:
+        elif counting in words.columns:
             self._leave("generation of column", name, "it may not name an AUTO_INCREMENT column")
             text = None
+        if text is not None:
+            self._bases[source.name] |= words.columns
         return msgspec.structs.replace(column, generated=text)
 
     def _with_foreign_keys(self, tables: Sequence[Table]) -> list[Table]:
@@ -288,10 +292,11 @@ class _Translation:
         here, made = {t.name: t for t in tables}, []
         for table in tables:
             kept: list[ForeignKey] = []
+            bases = self._bases[table.name]
             for foreign in table.foreign_keys:
                 name = f"{table.name}.{foreign.name}"
                 with self._leaving("foreign key", name):
-                    key, told = indexing.foreign_key(foreign, table, here)
+                    key, told = indexing.foreign_key(foreign, table, here, bases)
                     self._left += told
                     kept.append(key)
                 if foreign.comment is not None:

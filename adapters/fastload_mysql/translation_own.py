@@ -23,6 +23,7 @@ from fastload_mysql.typemap import ColumnFacts, forms
 _ROW_FORMAT = re.compile(r"\bROW_FORMAT=(DYNAMIC|COMPACT|REDUNDANT|COMPRESSED)\b", re.I)
 _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
+_NOT_ENFORCED = re.compile(r"\bNOT ENFORCED(\s*\*/)?\s*$", re.I)
 _REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
@@ -202,7 +203,7 @@ class _Carrying:
         if not self._server.has_checks:
             self._leave("check", name, "this server reads checks and forgets them")
             return None
-        if "NOT ENFORCED" in check.definition and self._server.is_mariadb:
+        if _NOT_ENFORCED.search(check.definition) and self._server.is_mariadb:
             self._leave("check", name, "it is not enforced on the source")
             return None
         return check

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -49,14 +48,14 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
 def _default(column: Column, words: Wording, arrow: str) -> str | None:
     if column.default is None or column.identity or column.generated is not None:
         return None
-    return words.say_of_column(column.default, "default", "default", column.name, arrow)
+    return words.say_of_column(column.default, "default", "default", column.name, arrow).text
 
 
 def _on_update(column: Column, words: Wording, arrow: str) -> str | None:
     """Return what every update sets the column to; whether one does is the plan's choice."""
     if column.on_update is None:
         return None
-    return words.say_of_column(column.on_update, "default", "on update", column.name, arrow)
+    return words.say_of_column(column.on_update, "default", "on update", column.name, arrow).text
 
 
 def _identity(column: Column, words: Wording, type_: str) -> str | None:
@@ -75,16 +74,10 @@ def _generated(column: Column, words: Wording, arrow: str) -> str | None:
         words.tell(kind, column.name, "PostgreSQL computes no enum: its values are copied")
         return None
     said = words.say_of_column(column.generated, "generated", kind, column.name, arrow)
-    others = [c.name for c in words.table.columns if c.generated is not None]
-    if said is not None and any(_mentions(said, name) for name in others):
+    if said.columns & {c.name for c in words.table.columns if c.generated is not None}:
         words.tell(kind, column.name, "it is computed from one that is: its values are copied")
         return None
-    return said
-
-
-def _mentions(expression: str, name: str) -> bool:
-    """Say whether an expression may name a column; a word in a text counts too."""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", expression) is not None
+    return said.text
 
 
 def sequence_wanted(sequence: Sequence) -> tuple[str, Wanted] | None:

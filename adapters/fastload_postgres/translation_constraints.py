@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -11,8 +10,6 @@ from fastload.model import Check, ForeignKey, Index, Key, QualifiedName, Table
 from fastload_postgres.declaration import INTEGER_BOUNDS, Place
 from fastload_postgres.names import Wanted, unique_names, wanted
 from fastload_postgres.wording import Wording
-
-_CLAUSE = re.compile(r"\s*CHECK\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 
 
 def constraint_names(table: Table, keys: Sequence[Key]) -> dict[Wanted, str]:
@@ -40,9 +37,7 @@ def translate_checks(words: Wording, names: Mapping[Wanted, str]) -> tuple[Check
     """Return the checks that can be said."""
     made = []
     for check in words.table.checks:
-        clause = _CLAUSE.fullmatch(check.definition)
-        condition = clause[1] if clause else check.definition
-        said = words.say(condition, "check", "check", check.name)
+        said = words.say(check.definition, "check", "check", check.name)
         if said is not None:
             name = names[_check_wanted(words.table, check)]
             made.append(Check(name=name, definition=f"CHECK ({said})", comment=check.comment))

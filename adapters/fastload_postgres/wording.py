@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fastload.expressions import Use, translate
+from fastload.expressions import Translated, Use, translate
 from fastload.model import Column, NotCarried, Table
 from fastload_postgres.declaration import can_be_enum
 
@@ -34,9 +34,9 @@ class Wording:
 
     def say(self, text: str, use: Use, kind: str, name: str) -> str | None:
         """Return what an index or check of this name computes; or tell that it has no words."""
-        return self._said(text, use, kind, name)
+        return self._said(text, use, kind, name).text
 
-    def say_of_column(self, text: str, use: Use, kind: str, column: str, into: str) -> str | None:
+    def say_of_column(self, text: str, use: Use, kind: str, column: str, into: str) -> Translated:
         """Return a column's default or what computes it; ``into`` is its Arrow type here."""
         return self._said(text, use, kind, column, column=column, into=into)
 
@@ -49,7 +49,7 @@ class Wording:
         *,
         column: str | None = None,
         into: str | None = None,
-    ) -> str | None:
+    ) -> Translated:
         found = translate(
             text,
             read=self._read,
@@ -61,7 +61,7 @@ class Wording:
         )
         if found.text is None:
             self.tell(kind, name, found.reason or "its expression has no exact translation")
-        return found.text
+        return found
 
 
 def _as_enum(column: Column) -> Column:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastload.expressions.reading import Reading
     from fastload.model import Column
 
+_CHECK = re.compile(r"CHECK\s*\((.*)\)([^)]*)", re.DOTALL | re.IGNORECASE)
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "Z": "\x1a"}
@@ -24,7 +25,15 @@ _EXACT = re.compile(r"\w+_(0900|nopad)_bin")
 
 
 def _clean(text: str) -> str:
-    r"""Return SQL from a catalogue's text, where MySQL shows ``_utf8mb4\'x\'`` for a literal."""
+    r"""Return SQL from a catalogue's text, where MySQL shows ``_utf8mb4\'x\'`` for a literal.
+
+    Of a clause such as ``CHECK ((`a` > 0))`` that is what is checked.
+    """
+    if match := _CHECK.fullmatch(text):
+        text = match[1]
+        if "NOT ENFORCED" in match[2].upper():
+            # PostgreSQL's NOT VALID would refuse what is written from now on.
+            raise Refused("it is not enforced on the source")
     if "?" in text:
         raise Refused(
             "a question mark, which may stand for a character beyond those of three bytes: "

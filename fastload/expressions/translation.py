@@ -32,10 +32,15 @@ _LOCAL = frozenset({"lower", "upper"})
 
 
 class Translated(NamedTuple):
-    """The answer: the text, or None and the reason in words."""
+    """The answer: the text, or None and the reason in words.
+
+    Attributes:
+        columns: Names of the columns that a translated expression is made of.
+    """
 
     text: str | None
     reason: str | None = None
+    columns: frozenset[str] = frozenset()
 
 
 def translate(
@@ -76,7 +81,7 @@ def translate(
         _check_use(term, use)
         term = _fitted(term, use, owner, arrow)
         say = {"default": there.default, "check": there.check}.get(use, there.write)
-        return Translated(say(term))
+        return Translated(say(term), columns=_columns_of(term))
     except Refused as refused:
         return Translated(None, str(refused))
 
@@ -98,6 +103,10 @@ def translate_literal(text: str, *, write: str, into: str) -> Translated:
         return Translated(there.default(bare(text, kind_of(into))))
     except Refused as refused:
         return Translated(None, str(refused))
+
+
+def _columns_of(term: Term) -> frozenset[str]:
+    return frozenset(t.value for t in every(term) if t.op == "column")
 
 
 def _read(text: str, dialect: Dialect, columns: Mapping[str, Column]) -> Term:

@@ -188,3 +188,14 @@ async def test_numbers_beyond_a_bigint_are_used_up(database, target):
     await fastload.copy(database.url, target.url)
     with pytest.raises(RuntimeError, match="reached maximum value"):
         target.psql("INSERT INTO t DEFAULT VALUES")
+
+
+async def test_a_check_that_is_not_enforced_is_left_and_told(in_mysql, in_mariadb, target):
+    in_mysql.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, CONSTRAINT off CHECK (id > 9) NOT ENFORCED, "
+        "CONSTRAINT word CHECK (id <> char_length('NOT ENFORCED'))); INSERT INTO t VALUES (1)"
+    )
+    for there, schema in ((target, "public"), (in_mariadb, in_mariadb.name)):
+        result = await fastload.copy(in_mysql.url, there.url)
+        left = [(n.name, n.reason) for n in result.not_carried if n.kind == "check"]
+        assert left == [(f"{schema}.t.off", "it is not enforced on the source")]
