@@ -449,6 +449,7 @@ class Target(Protocol):
         Raises:
             ConstraintError, EncodeError, Unrepresentable: With table and key where known.
             TargetError: Row counts differ, or the server refused; everything is rolled back.
+            TargetChanged: The table is not what it was when the run was prepared.
             StateError: The run's epoch has moved on.
         """
 
@@ -479,6 +480,9 @@ class Target(Protocol):
 
         A server that crashed meanwhile has forgotten its last asynchronous commits: only what
         is counted here will stay.
+
+        Raises:
+            TargetChanged: A table of the run was emptied, altered or dropped meanwhile.
         """
 
     async def rest(self) -> None:

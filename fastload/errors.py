@@ -278,6 +278,23 @@ class RejectLimit(TargetError):
     code = "reject_limit"
 
 
+class TargetChanged(TargetError):
+    """A table of the target is not what it was when the run was prepared."""
+
+    code = "target_changed"
+
+    @classmethod
+    def of(cls, table: str, what: str) -> TargetChanged:
+        """Return the error of a table that was, as ``what`` says, changed by somebody else."""
+        return cls(
+            f"the target's {table} was {what} by somebody else while the run fills it",
+            side="target",
+            table=table,
+            hint="find out who did it; then forget the run with fresh=True, and mode='replace' or "
+            "'truncate' copies the table anew",
+        )
+
+
 class StateError(FastloadError):
     """The stored state of a run does not allow this."""
 

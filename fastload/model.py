@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 
 class QualifiedName(msgspec.Struct, frozen=True, order=True):

@@ -19,6 +19,7 @@ from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
 from fastload_mysql.state_tables import Tables, stored_key
+from fastload_mysql.target_proof import prove_all
 from fastload_mysql.transaction import transaction
 
 
@@ -103,7 +104,7 @@ async def end_step(connection: Connection, tables: Tables, run: str, step: str) 
 async def delete(connection: Connection, tables: Tables, run: str) -> None:
     """Delete all that is stored of a run, first what its writers hold fast until they are done."""
     async with naming_orphans(connection, tables, run):
-        for table in (tables.runs, tables.receipts, tables.steps):
+        for table in (tables.runs, tables.receipts, tables.steps, tables.tables):
             await connection.execute(f"DELETE FROM {table} WHERE run = %s", (stored_key(run),))
 
 
@@ -118,6 +119,7 @@ async def pass_barrier(connection: Connection, tables: Tables, run: str) -> Kept
     steps = await connection.fetchval(
         f"SELECT COUNT(*) FROM {tables.steps} WHERE run = %s", (stored_key(run),)
     )
+    await prove_all(connection, tables, run, columns=not steps)
     # A crash in between ends the connection.
     await tables.make_durable(connection)
     return Kept(receipts=receipts, steps=steps)

@@ -30,6 +30,9 @@ _TABLES = {
     "PRIMARY KEY (run, table_schema, table_name, `partition`)",
     "steps": "run VARBINARY(255), step VARBINARY(255), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",
+    "tables": "run VARBINARY(255), table_schema VARBINARY(256), table_name VARBINARY(256), "
+    "target_schema VARBINARY(256), target_name VARBINARY(256), shape VARBINARY(64), "
+    "PRIMARY KEY (run, table_schema, table_name)",
     "barrier": "id INT PRIMARY KEY, passed DATETIME(6) NOT NULL",
 }
 _EAGER = (
@@ -55,6 +58,7 @@ class Tables:
         names = {kind: qualified(QualifiedName(schema, PREFIX + kind)) for kind in _TABLES}
         self.runs, self.receipts = names["runs"], names["receipts"]
         self.steps, self.barrier = names["steps"], names["barrier"]
+        self.tables = names["tables"]
         self._names = names
 
     async def there(self, connection: Connection) -> bool:

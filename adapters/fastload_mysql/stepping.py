@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from fastload.errors import ConstraintError, StateError
 from fastload.model import Plan, Step
-from fastload_mysql import state
+from fastload_mysql import state, target_proof
 from fastload_mysql.connection import Connection
 from fastload_mysql.databases import make_database
 from fastload_mysql.named_lock import Held, holding
@@ -31,6 +31,7 @@ async def prepare(connection: Connection, tables: Tables, plan: Plan) -> int:
             await run_statements(connection, step)
         async with transaction(connection):
             epoch = await state.store_plan(connection, tables, plan)
+            await target_proof.note(connection, tables, plan.run, plan.tables)
         await tables.make_durable(connection)
     return epoch
 

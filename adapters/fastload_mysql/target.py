@@ -36,6 +36,7 @@ from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
 from fastload_mysql.repair_statements import repair_file, repair_statements
 from fastload_mysql.sifting import attempts
 from fastload_mysql.state_tables import Tables
+from fastload_mysql.target_proof import prove
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
 from fastload_mysql.writing import WITHOUT_FILES, delete_rows, write_rows
@@ -107,6 +108,7 @@ class MysqlTarget:
             stored = await begin_receipt(connection, self._tables, receipt)
             if stored is not None:
                 return stored
+            await prove(connection, self._tables, receipt.run, table)
             full = await self._written(table, reading, receipt, connection, table.target.name)
             await end_receipt(connection, self._tables, full)
         return full

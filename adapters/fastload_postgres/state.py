@@ -17,6 +17,7 @@ import msgspec
 from fastload import resume
 from fastload.errors import StateError
 from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
+from fastload_postgres import proof
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.orphans import naming_orphans
 
@@ -43,7 +44,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.steps (
     run text, step text, completed timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run, step));
 CREATE TABLE IF NOT EXISTS {SCHEMA}.barrier (
     id integer PRIMARY KEY, passed timestamptz NOT NULL);
-"""
+{proof.MAKE}"""
 _EXISTS = f"SELECT to_regclass('{SCHEMA}.runs') IS NOT NULL"
 _FENCE = f"(SELECT 1 FROM {SCHEMA}.runs WHERE run = $1 AND epoch = $2 FOR SHARE)"
 _BEGIN_RECEIPT = f"""
@@ -245,7 +246,7 @@ class PostgresState:
 
 async def _delete(connection: Connection, run: str) -> None:
     """Delete all that is stored of a run, first what its writers hold fast until they are done."""
-    for table in ("runs", "receipts", "steps"):
+    for table in ("runs", "receipts", "steps", "tables"):
         await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
 
 
@@ -263,7 +264,8 @@ async def pass_barrier(connection: Connection, run: str) -> Kept:
             "ON CONFLICT (id) DO UPDATE SET passed = excluded.passed"
         )
         counts = await connection.fetchrow(_KEPT, run)
-    assert counts is not None
+        assert counts is not None
+        await proof.prove_all(connection, run, columns=not counts[1])
     return Kept(receipts=counts[0], steps=counts[1])
 
 

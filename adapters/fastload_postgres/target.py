@@ -21,9 +21,10 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.written import completed
-from fastload_postgres import ddl, fitting, once, orphans, state
+from fastload_postgres import ddl, fitting, once, orphans, proof, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
+from fastload_postgres.driver_errors import translated
 from fastload_postgres.inspection import read_inspection
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
@@ -105,6 +106,7 @@ class PostgresTarget:
                 epoch = await state.store_plan(connection, plan)
                 if statements:
                     await connection.execute(";\n".join(statements))
+                await proof.note(connection, plan.run, plan.tables)
         return epoch
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
@@ -142,6 +144,8 @@ class PostgresTarget:
             stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
             if stored is not None:
                 return stored
+            with translated("target", str(table.target.name)):
+                await proof.prove(connection, receipt.run, table)
             full = await self._written(connection, table, reading, receipt)
             await state.end_receipt(connection, full)
         return full
@@ -209,6 +213,8 @@ class PostgresTarget:
             ours = await state.forget_receipts(connection, run, table.source.name)
             if table.restartable:
                 await _empty(connection, table, ours)
+            await proof.forget(connection, run, table.source.name)
+            await proof.note(connection, run, [table])
             await state.replace_table_plan(connection, run, table)
 
     async def barrier(self, run: str) -> Kept:

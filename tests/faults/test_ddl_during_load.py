@@ -1,0 +1,147 @@
+"""Tables that somebody changes while they are copied: refused by name, or kept out by locks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+
+import fastload
+from fastload import partition
+from fastload.copier import Copier
+from fastload.errors import FastloadError, TargetChanged
+
+ROWS = 2000
+TABLE = """
+CREATE TABLE t (id int PRIMARY KEY, v varchar(40), w int);
+INSERT INTO t SELECT n, concat('v', n), n FROM {}"""
+SAME = "SELECT id, v, w FROM t"
+OPTIONS = {"parallel": 1, "partition_by": "keys", "run": "changed"}
+PAIRS = [("postgres", "postgres", "wire"), ("postgres", "mysql", "auto")]
+PAIRS += [("mysql", "mariadb", "auto")]
+few_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+CHANGES = {
+    "add": "ALTER TABLE t ADD extra int",
+    "drop column": "ALTER TABLE t DROP COLUMN w",
+    "rename column": "ALTER TABLE t RENAME COLUMN w TO x",
+    # Its binary form has as many bytes, and would be taken for another number.
+    "type": {True: "ALTER TABLE t MODIFY w float", False: "ALTER TABLE t ALTER w TYPE real"},
+    "truncate": "TRUNCATE TABLE t",
+    "drop": "DROP TABLE t",
+    "rename": {True: "RENAME TABLE t TO other", False: "ALTER TABLE t RENAME TO other"},
+    "made anew": "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v varchar(40), w int)",
+}
+
+
+@pytest.fixture
+def parts(pair, monkeypatch):
+    monkeypatch.setattr(partition, "wanted", lambda *sizes: 4)
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    return pair
+
+
+def change_of(side, change):
+    statement = CHANGES[change]
+    family = not side.url.startswith("postgres")
+    return statement[family] if isinstance(statement, dict) else statement
+
+
+def after(monkeypatch, number, act):
+    """Act once so many partitions have been copied."""
+    copy, copied = Copier.copy, []
+
+    async def copy_and_act(self, table, part):
+        receipt = await copy(self, table, part)
+        copied.append(receipt)
+        if len(copied) == number:
+            await asyncio.to_thread(act)
+        return receipt
+
+    monkeypatch.setattr(Copier, "copy", copy_and_act)
+    return copied
+
+
+def again(pair, **options):
+    return fastload.copy(
+        pair.source.url, pair.target.url, **({"route": pair.route} | OPTIONS | options)
+    )
+
+
+@pytest.mark.faults
+@few_pairs
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_target_that_is_changed_between_partitions_is_refused(parts, change, monkeypatch):
+    statement = change_of(parts.target, change)
+    with monkeypatch.context() as patched:
+        copied = after(patched, 2, lambda: parts.target.run(statement))
+        with pytest.raises(TargetChanged) as caught:
+            await again(parts)
+    assert len(copied) == 2
+    assert caught.value.table.endswith(".t")
+    assert "fresh" in caught.value.hint
+    # Nor may it go on.
+    with pytest.raises(FastloadError):
+        await again(parts)
+    result = await again(parts, fresh=True, mode="replace")
+    assert result.rows == ROWS
+    await parts.same(SAME)
+
+
+MOMENTS = [("first", "drop"), ("first", "type"), ("first", "drop column")]
+MOMENTS += [("last", "truncate"), ("last", "drop"), ("last", "type"), ("last", "drop column")]
+
+
+@pytest.mark.faults
+@few_pairs
+@pytest.mark.parametrize(("moment", "change"), MOMENTS, ids="-".join)
+async def test_nor_may_it_be_before_the_first_or_after_the_last(parts, moment, change, monkeypatch):
+    """Before the first, rows of another form; after the last, none at all."""
+    statement = change_of(parts.target, change)
+    kind = type_of_target(parts)
+    prepare = kind.prepare
+
+    async def prepare_and_change(self, plan):
+        epoch = await prepare(self, plan)
+        await asyncio.to_thread(parts.target.run, statement)
+        return epoch
+
+    if moment == "first":
+        monkeypatch.setattr(kind, "prepare", prepare_and_change)
+    else:
+        after(monkeypatch, 4, lambda: parts.target.run(statement))
+    with pytest.raises(TargetChanged):
+        await again(parts)
+
+
+def type_of_target(pair):
+    from fastload_mysql.target import MysqlTarget
+    from fastload_postgres.target import PostgresTarget
+
+    return PostgresTarget if pair.target.url.startswith("postgres") else MysqlTarget
+
+
+@pytest.mark.faults
+@few_pairs
+@pytest.mark.parametrize("change", ["truncate", "drop", "type", "add"])
+async def test_a_source_cannot_be_changed_while_it_is_read(parts, change, monkeypatch):
+    """It waits until all rows are there, which are those of the snapshot."""
+    family = not parts.source.url.startswith("postgres")
+    short = "SET SESSION lock_wait_timeout = 1; " if family else "SET lock_timeout = '300ms'; "
+    statement, refused = short + change_of(parts.source, change), []
+
+    def act():
+        try:
+            parts.source.run(statement)
+        except Exception as error:
+            refused.append(str(error))
+
+    after(monkeypatch, 2, act)
+    with anyio.fail_after(60):
+        result = await again(parts)
+    assert len(refused) == 1
+    assert "timeout" in refused[0]
+    assert result.rows == ROWS
+    assert result.consistent
+    await parts.same(SAME)
