@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         DecodeError,
         EncodeError,
         FastloadError,
+        InsecureConnectionWarning,
         LossyType,
         PlanError,
+        RejectLimit,
         ResumeRefused,
         SchemaMismatch,
         SnapshotLost,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         TargetFull,
         TargetNotEmpty,
         TlsError,
+        TooManyConnections,
         Unrepresentable,
         UnsupportedType,
         VerificationError,
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
     from fastload.model import Plan
     from fastload.progress import display
     from fastload.report import CopyResult, Progress, describe
-    from fastload.url import Secret, Url
+    from fastload.secret import Secret
+    from fastload.url import Url
     from fastload.verification.result import VerifyResult
 
 _HOMES = {
@@ -57,8 +61,10 @@ _HOMES = {
         "DecodeError",
         "EncodeError",
         "FastloadError",
+        "InsecureConnectionWarning",
         "LossyType",
         "PlanError",
+        "RejectLimit",
         "ResumeRefused",
         "SchemaMismatch",
         "SnapshotLost",
@@ -69,6 +75,7 @@ _HOMES = {
         "TargetFull",
         "TargetNotEmpty",
         "TlsError",
+        "TooManyConnections",
         "Unrepresentable",
         "UnsupportedType",
         "VerificationError",
@@ -76,7 +83,8 @@ _HOMES = {
     "fastload.model": ("Plan",),
     "fastload.progress": ("display",),
     "fastload.report": ("CopyResult", "Progress", "describe"),
-    "fastload.url": ("Secret", "Url"),
+    "fastload.secret": ("Secret",),
+    "fastload.url": ("Url",),
     "fastload.verification.result": ("VerifyResult",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -92,10 +100,12 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "FastloadError",
+    "InsecureConnectionWarning",
     "LossyType",
     "Plan",
     "PlanError",
     "Progress",
+    "RejectLimit",
     "ResumeRefused",
     "SchemaMismatch",
     "Secret",
@@ -107,6 +117,7 @@ __all__ = [
     "TargetFull",
     "TargetNotEmpty",
     "TlsError",
+    "TooManyConnections",
     "Unrepresentable",
     "UnsupportedType",
     "Url",

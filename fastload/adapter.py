@@ -15,7 +15,7 @@ Rules for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -47,6 +47,8 @@ from fastload.url import Url
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fastload.written import Written
 
 Endpoint: TypeAlias = Url | Any
 """A parsed URL, or the caller's own pool or client of the adapter's driver."""
@@ -103,6 +105,8 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         clusters: Whether it stores rows by their primary key, so that it takes them faster in
             that order.
         mend: Whether it is ``Mending``.
+        writes_repairs: Whether it is ``RepairWriting``.
+        rejects: Whether it is ``Sifting``.
     """
 
     guarantee: str = "L3"
@@ -112,6 +116,8 @@ class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     clusters: bool = False
     mend: bool = False
+    writes_repairs: bool = False
+    rejects: bool = False
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -149,8 +155,10 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
         wire: Deliver this wire format's bytes; None delivers record batches.
         exact: Columns to deliver in their exact form.
         where: Filter in the source's dialect.
-        on_unrepresentable: Column to ``"error"`` or ``"null"``: what to do with a value that
-            the column's Arrow form cannot hold; ``""`` is the policy for all others.
+        on_unrepresentable: Column to ``"error"``, ``"null"`` or ``"note"``: what to do with a value
+            that the column's Arrow form cannot hold; ``""`` is the policy for all others.
+            ``"note"`` makes it NULL and tells it with the batch, as ``fastload.misfits`` says; a
+            source that does not know it raises as for ``"error"``.
         batch_bytes: Size to cut record batches at.
         buffer_bytes: Bound of what the reading may hold ready for its consumer.
         order_by: Columns in whose order rows are better delivered, for the target's sake. No
@@ -176,6 +184,27 @@ class ReadSpec(msgspec.Struct, frozen=True, kw_only=True):
         """Return what becomes of a value that the column's Arrow form cannot hold."""
         policies = self.on_unrepresentable
         return policies.get(column, policies.get("", "error"))
+
+
+class SchemaSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be made around the rows of a copy.
+
+    Attributes:
+        mode: The copy's mode, which says what becomes of tables that are there.
+        indexes: Whether to make indexes other than keys.
+        foreign_keys: Whether to declare foreign keys.
+        statistics: Whether to gather statistics.
+        on_update: Where columns have no ``on_update`` of their own, ``"trigger"`` makes triggers
+            that stand for it, and ``"list"`` tells each in ``not_carried``.
+        rename_columns: New names of columns, by table; they are given after the rows.
+    """
+
+    mode: str
+    indexes: bool = True
+    foreign_keys: bool = True
+    statistics: bool = True
+    on_update: str = "list"
+    rename_columns: Mapping[QualifiedName, Mapping[str, str]] = msgspec.field(default_factory=dict)
 
 
 @runtime_checkable
@@ -220,6 +249,10 @@ class Snapshot(Protocol):
     @property
     def cut(self) -> Cut:
         """What every reader of this snapshot sees."""
+
+    @property
+    def readers(self) -> int:
+        """How many readings can be open at once: those asked for, or as many as were to be had."""
 
     @property
     def token(self) -> str | None:
@@ -272,6 +305,8 @@ class Source(Protocol):
         self, tables: Sequence[Table], readers: int
     ) -> AbstractAsyncContextManager[Snapshot]:
         """Open a view that up to ``readers`` readings at once can share.
+
+        One at least: TooManyConnections otherwise, where the server gives no connection.
 
         No table in it can be truncated, rewritten or altered while it is open; where one was,
         between ``catalog`` and now, SnapshotLost is raised on entry.
@@ -363,22 +398,9 @@ class Target(Protocol):
     def fit(self, source: Column, target: Column, dialect: str) -> Fit:
         """Say how values of a source column (of this dialect) fit a target column; pure."""
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the schema work around the rows of a translated catalogue; pure.
 
-        A target whose columns have no ``on_update`` of their own makes triggers that stand for it
-        where ``on_update`` is ``"trigger"``, and otherwise tells each in ``not_carried``.
         Repeating the before-data steps when nothing is prepared yet is harmless.
         """
 
@@ -459,6 +481,9 @@ class Target(Protocol):
         is counted here will stay.
         """
 
+    async def rest(self) -> None:
+        """Close the connections that are not in use: somebody else may need them."""
+
     def state(self) -> StateStore:
         """Return where this target remembers runs."""
 
@@ -478,6 +503,70 @@ class Mending(Protocol):
             extra: A plan of the key's columns alone.
             keys: Keys of the rows to delete.
         """
+
+
+class RepairWriting(Protocol):
+    """A target that writes down what would mend its rows, in its own words.
+
+    ``TargetCapabilities.writes_repairs`` says so.
+    """
+
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Return a statement for each row; nothing is changed.
+
+        Every value stands in it as a literal that means this value exactly; where there is no
+        such literal, or the statement would be longer than a server may take, there is None.
+
+        Args:
+            change: ``"delete"``, ``"update"`` or ``"insert"``.
+            table: A plan to upsert by; to delete, a plan of the key's columns alone.
+            rows: Under the names of the target's columns.
+            columns: Target columns to update.
+        """
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return a file of statements that commits all of them or none; pure.
+
+        Args:
+            statements: As ``repair_statements`` returns them.
+            notes: Lines that tell the reader something, without line breaks.
+        """
+
+
+class Attempt(Protocol):
+    """Writes some rows of a partition within its transaction."""
+
+    async def __call__(self, rows: Reading) -> Written:
+        """Write all of these rows.
+
+        An error that is ``of_data`` has left nothing of them, and the transaction goes on; after
+        any other it is over. What constraints forbid is refused here and not at the commit.
+        """
+
+
+Work: TypeAlias = Callable[[Attempt], Awaitable[Receipt]]
+"""What is done with attempts; returns the full receipt."""
+
+
+class Sifting(Protocol):
+    """A target that can go on after rows it refused; ``TargetCapabilities.rejects`` says so."""
+
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with the receipt that it returns.
+
+        As ``Target.write``: the receipt row goes in first, and where it is complete already it is
+        returned and no work is done.
+
+        Raises:
+            As ``work``; everything is rolled back.
+        """
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work in one transaction with the rest of its plan, as ``Target.write_once``."""
 
 
 class StateStore(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, resume, retry
+from fastload import partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError
+from fastload.lanes import Lanes
 from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
@@ -58,6 +60,9 @@ async def copy(
     run: str | None = None,
     fresh: bool = False,
     verify: bool = False,
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
     progress: Show | None = None,
 ) -> CopyResult:
     """Copy tables with their keys, indexes, foreign keys and sequences to another database.
@@ -100,12 +105,18 @@ async def copy(
         fresh: Forget what is stored of the run and begin anew.
         verify: Hash the source's rows as they pass, read the target again when everything is
             there, and compare; ``result.verification`` tells.
+        on_error: ``"stop"`` ends the run at the first row that the target refuses; ``"reject"``
+            writes such rows to files, with the reason, and goes on.
+        reject_limit: How many rows of the run may be rejected; one more ends it.
+        rejects: The folder that rejected rows go to, as Parquet; ``result.tables`` has the files.
         progress: Called twice a second with a ``Progress``.
 
     Raises:
         ConfigError: An option or URL is wrong; nothing was contacted.
         PlanError: Something stands in the way; nothing was changed.
         ResumeRefused: The run was begun otherwise; the message has the difference.
+        RejectLimit: More rows are refused than may be rejected. Start the run again with a higher
+            limit: it continues.
         VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
@@ -129,6 +140,9 @@ async def copy(
         run=run,
         fresh=fresh,
         verify=verify,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
@@ -167,6 +181,9 @@ async def plan(
     on_update: str = "list",
     run: str | None = None,
     fresh: bool = False,
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
 ) -> Plan:
     """Return what ``copy`` with the same arguments would do from the start; changes nothing.
 
@@ -195,6 +212,9 @@ async def plan(
         on_update=on_update,
         run=run,
         fresh=fresh,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
@@ -223,13 +243,15 @@ async def verify(
     rename: Mapping[Name, Name] | None = None,
     limit: int = 1000,
     report: str | Path | None = None,
+    live: bool = False,
+    lag_s: float = 6.0,
 ) -> VerifyResult:
     """Compare every row of two databases, and name what differs down to key and column.
 
     Rows are hashed on both sides, by the servers themselves where both are PostgreSQL since 14,
     and the hashes summed part by part; where sums differ, the rows are found and compared column
     by column. Each side is read in one snapshot of its own: what is written to either meanwhile
-    is seen on that side alone. Nothing is changed.
+    is seen on that side alone, unless ``live`` asks for more. Nothing is changed.
 
     Args:
         source: As in ``copy``.
@@ -244,7 +266,12 @@ async def verify(
         where: Filter of the source's rows, as given to ``copy``; the target is read whole.
         rename: As it was given to ``copy``.
         limit: Rows of each table to name; whether others differ is told.
-        report: A folder to write the differences to, where there are any.
+        report: A folder to write the differences to, where there are any: as Parquet, as JSON, and
+            as statements that would mend the target.
+        live: Both sides are being written to, and the target follows: rows that differ are read
+            again, up to five times, and only those are told that the source left alone and that
+            differ all the same. Rows that the source kept changing are counted.
+        lag_s: The longest that the target may be behind, with ``live``.
 
     Returns:
         What was found. ``result.equal`` says whether all that was compared is equal; columns that
@@ -254,11 +281,15 @@ async def verify(
         ConfigError: An option or URL is wrong; nothing was contacted.
         FastloadError: Others, as the names say. Differences are no error.
     """
-    from fastload.verification.comparison import compare
+    from fastload.verification.comparison import comparing
+    from fastload.verification.live import comparing_live
+    from fastload.verification.repair_file import write_repair
     from fastload.verification.repairing import repairer
 
     if type(limit) is not int or limit < 1:
         raise ConfigError(f"limit={limit!r} is not a number of rows", hint="1 or more")
+    if not 0 < lag_s < math.inf:
+        raise ConfigError(f"lag_s={lag_s!r} is no number of seconds above 0")
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -272,10 +303,12 @@ async def verify(
     )
     here, there = _endpoint(source, "source"), _endpoint(target, "target")
     options = _fitted(options, here, there)
-    compared = await compare(here, there, options, limit)
-    result = compared.result.with_repair(repairer(here, there, options, limit))
+    compare = comparing_live(here, there, limit, lag_s) if live else comparing(here, there, limit)
+    compared = await compare(options)
+    result = compared.result.with_repair(repairer(here, there, options, compare))
     if report is not None and not result.equal:
         result.write(report)
+        await write_repair(here, there, options, compared, compare, Path(report))
     return result
 
 
@@ -360,6 +393,9 @@ async def write(
     mode: str = "create",
     memory: str | int = "192MiB",
     triggers: str = "stop",
+    on_error: str = "stop",
+    reject_limit: int = 1000,
+    rejects: str | Path | None = None,
     progress: Show | None = None,
 ) -> CopyResult:
     """Write an Arrow stream into one table, in one transaction.
@@ -372,6 +408,9 @@ async def write(
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
         memory: As in ``copy``.
         triggers: As in ``copy``.
+        on_error: As in ``copy``; rows are then tried batch by batch from the beginning.
+        reject_limit: As in ``copy``.
+        rejects: As in ``copy``; each call has files of its own.
         progress: As in ``copy``.
 
     Raises:
@@ -387,6 +426,9 @@ async def write(
         memory=memory,
         route="arrow",
         triggers=triggers,
+        on_error=on_error,
+        reject_limit=reject_limit,
+        rejects=rejects,
         run="write",
     )
     stream = StreamSource(data, name)
@@ -408,18 +450,21 @@ async def _copy(
     run = _run_name(job)
     stored = await _claimed(job, run)
     made = stored.plan if stored else await _plan(job, run)
+    if stored and options.on_error == "reject":
+        rejecting.check(made, target, job.catalog.dialect)
     return await pipeline.run(job, made, stored)
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
     catalog = await source.catalog(selection_of(options))
     wanted = planner.translated(catalog, target, options)
-    return pipeline.Job(source, target, catalog, wanted, options, meter, {})
+    lanes = Lanes(options.parallel, meter)
+    return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 
 
 async def _plan(job: pipeline.Job, run: str) -> Plan:
     existing = await job.target.inspect(job.wanted)
-    return planner.make(
+    made = planner.make(
         job.catalog,
         job.wanted,
         existing,
@@ -428,6 +473,13 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
         options=job.options,
         run=run,
     )
+    if job.options.on_error != "reject":
+        return made
+    rejecting.check(made, job.target, job.catalog.dialect)
+    there = bool(existing.tables) and job.options.mode != "replace"
+    makes = job.options.mode == "replace" or len(existing.tables) < len(made.tables)
+    notes = rejecting.notes(job.options, made=makes, there=there)
+    return msgspec.structs.replace(made, notes=(*made.notes, *notes))
 
 
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:

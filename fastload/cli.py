@@ -18,14 +18,15 @@ from fastload.url import redacted
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-DONE, FAILED, USAGE, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, DIFFERENT, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
-    0 done, 1 failed, 2 usage, 3 verification found differences, 130 interrupted.
+    0 done, 1 failed, 2 usage, 3 verification found differences, 4 done but for rejected rows,
+    130 interrupted.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -108,6 +109,8 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
     loop, task, seen = asyncio.get_running_loop(), asyncio.current_task(), [0]
     assert task is not None
 
+    loop.set_exception_handler(_complain)
+
     def interrupt() -> None:
         seen[0] += 1
         if seen[0] > 1:
@@ -125,6 +128,13 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
             loop.remove_signal_handler(number)
             if seen[0]:  # what is left of the way out can still be cut short
                 signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+
+
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # uvloop (0.22) prints what it finds when it reads from a TLS connection that was just aborted;
+    # who uses a connection is told of its end in any case.
+    if "SSL protocol" not in context.get("message", ""):
+        loop.default_exception_handler(context)
 
 
 def _failed(error: BaseException, tokens: list[str]) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastload.config import Name
 
-_DIFFERENT = 3
+_DIFFERENT, _REJECTED = 3, 4
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 _SEVERAL = Parameter(negative=(), show_default=False)
 _OFF = Parameter(negative=(), show_default=False)
@@ -79,6 +79,9 @@ class CopyFlags:
             trigger makes triggers.
         run: Name of the run; starting it again continues it. Default: derived.
         fresh: Forget a stored run of this name and begin anew.
+        on_error: stop at the first row that the target refuses, or reject such rows into files.
+        reject_limit: Rows of the run that may be rejected; one more ends it.
+        rejects: Folder that rejected rows go to, as Parquet.
     """
 
     tables: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--tables", "--table"))] = ()
@@ -99,12 +102,16 @@ class CopyFlags:
     on_update: Literal["list", "trigger"] = "list"
     run: str | None = None
     fresh: Annotated[bool, _OFF] = False
+    on_error: Literal["stop", "reject"] = "stop"
+    reject_limit: int = 1000
+    rejects: Path | None = None
 
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments of ``fastload.copy``."""
         same = ("mode", "parallel", "memory", "route", "indexes", "foreign_keys", "statistics")
+        rest = ("triggers", "on_update", "run", "fresh", "on_error", "reject_limit", "rejects")
         return {
-            **{n: getattr(self, n) for n in (*same, "triggers", "on_update", "run", "fresh")},
+            **{n: getattr(self, n) for n in (*same, *rest)},
             "tables": [_pattern(t) for t in self.tables] or None,
             "exclude": self.exclude,
             "partition_by": _word_or_pairs("partition-by", self.partition_by, "auto"),
@@ -145,8 +152,8 @@ async def copy(
     html: HtmlFile | None = None,
     quiet: Annotated[bool, _OFF, Parameter(help="Show no progress.")] = False,
     output: OutputFlags = _PLAIN,
-) -> None:
-    """Copy tables, indexes, keys and sequences from one database to another."""
+) -> int:
+    """Copy tables, indexes, keys and sequences; 4 is returned where rows were rejected."""
     from fastload import api
 
     keywords = flags.keywords()
@@ -157,6 +164,7 @@ async def copy(
     if html:
         html.write_text(result.html())
     _tell(result.to_dict() if output.json else result, output)
+    return _REJECTED if result.rejected else 0
 
 
 @app.command
@@ -176,40 +184,59 @@ async def plan(
     _tell(msgspec.to_builtins(made) if output.json else describe(made), output)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class VerifyFlags:
+    """Options of ``verify``; what changes rows or names is given as it was given to ``copy``.
+
+    Attributes:
+        tables: Table or pattern such as 'public.*'; may be repeated. Default: every user table.
+        exclude: Table or pattern to leave out; may be repeated.
+        parallel: Connections to either side.
+        memory: Bound of all buffers together.
+        on_unrepresentable: As it was given to copy.
+        types: As it was given to copy.
+        where: TABLE=FILTER of the source, as it was given to copy.
+        rename: As it was given to copy.
+        limit: Rows of each table to name.
+        report: Folder to write the differences to, as Parquet, JSON and statements that mend them.
+        live: Both are being written to: rows that differ are read again until they settle.
+        lag_s: Seconds that the target may be behind, with --live.
+    """
+
+    tables: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--tables", "--table"))] = ()
+    exclude: Annotated[tuple[str, ...], _SEVERAL] = ()
+    parallel: int | None = None
+    memory: str = "192MiB"
+    on_unrepresentable: Annotated[tuple[str, ...], _SEVERAL] = ()
+    types: Annotated[tuple[str, ...], _SEVERAL, Parameter(name=("--types", "--type"))] = ()
+    where: Annotated[tuple[str, ...], _SEVERAL] = ()
+    rename: Annotated[tuple[str, ...], _SEVERAL] = ()
+    limit: int = 1000
+    report: Path | None = None
+    live: Annotated[bool, _OFF] = False
+    lag_s: float = 6.0
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``fastload.verify``."""
+        own = ("exclude", "parallel", "memory", "limit", "report", "live", "lag_s")
+        shared = ("tables", "on_unrepresentable", "types", "where", "rename")
+        copied = CopyFlags(**{name: getattr(self, name) for name in shared}).keywords()
+        return {
+            **{name: getattr(self, name) for name in own},
+            **{name: copied[name] for name in shared},
+        }
+
+
+_VERIFY_DEFAULTS = VerifyFlags()
+
+
 @app.command
 async def verify(
     source: SourceUrl,
     target: Annotated[str, Parameter(help="URL of the database to compare it with.")],
     *,
-    tables: Annotated[
-        tuple[str, ...],
-        _SEVERAL,
-        Parameter(
-            name=("--tables", "--table"),
-            help="Table or pattern such as 'public.*'; may be repeated. Default: every user table.",
-        ),
-    ] = (),
-    exclude: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="Table or pattern to leave out.")
-    ] = (),
-    parallel: Annotated[int | None, Parameter(help="Connections to either side.")] = None,
-    memory: Annotated[str, Parameter(help="Bound of all buffers together.")] = "192MiB",
-    on_unrepresentable: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")
-    ] = (),
-    types: Annotated[
-        tuple[str, ...],
-        _SEVERAL,
-        Parameter(name=("--types", "--type"), help="As it was given to copy."),
-    ] = (),
-    where: Annotated[
-        tuple[str, ...], _SEVERAL, Parameter(help="TABLE=FILTER of the source, as given to copy.")
-    ] = (),
-    rename: Annotated[tuple[str, ...], _SEVERAL, Parameter(help="As it was given to copy.")] = (),
-    limit: Annotated[int, Parameter(help="Rows of each table to name.")] = 1000,
-    report: Annotated[
-        Path | None, Parameter(help="Folder to write the differences to, as Parquet and JSON.")
-    ] = None,
+    flags: VerifyFlags = _VERIFY_DEFAULTS,
     repair: Annotated[
         bool, _OFF, Parameter(help="Make differing rows of the target the source's.")
     ] = False,
@@ -218,24 +245,7 @@ async def verify(
     """Compare every row of two databases; 3 is returned where they differ."""
     from fastload import api
 
-    flags = CopyFlags(
-        tables=tables,
-        on_unrepresentable=on_unrepresentable,
-        types=types,
-        where=where,
-        rename=rename,
-    )
-    shared = ("tables", "on_unrepresentable", "types", "where", "rename")
-    result = await api.verify(
-        source,
-        target,
-        exclude=exclude,
-        parallel=parallel,
-        memory=memory,
-        limit=limit,
-        report=report,
-        **{k: v for k, v in flags.keywords().items() if k in shared},
-    )
+    result = await api.verify(source, target, **flags.keywords())
     if repair and not result.equal:
         if not output.json:
             print(result)
@@ -307,14 +317,31 @@ async def write(
     triggers: Annotated[
         Literal["stop", "fire"], Parameter(help="What to do when the table's triggers would fire.")
     ] = "stop",
+    on_error: Annotated[
+        Literal["stop", "reject"], Parameter(help="What to do with rows that the target refuses.")
+    ] = "stop",
+    reject_limit: Annotated[int, Parameter(help="Rows that may be rejected.")] = 1000,
+    rejects: Annotated[
+        Path | None, Parameter(help="Folder that rejected rows go to, as Parquet.")
+    ] = None,
     output: OutputFlags = _PLAIN,
-) -> None:
-    """Write a Parquet or Arrow file into one table."""
+) -> int:
+    """Write a Parquet or Arrow file into one table; 4 is returned where rows were rejected."""
     from fastload import api, table_files
 
     with table_files.opened(file) as stream:
-        result = await api.write(stream, target, name(table), mode=mode, triggers=triggers)
+        result = await api.write(
+            stream,
+            target,
+            name(table),
+            mode=mode,
+            triggers=triggers,
+            on_error=on_error,
+            reject_limit=reject_limit,
+            rejects=rejects,
+        )
     _tell(result.to_dict() if output.json else result, output)
+    return _REJECTED if result.rejected else 0
 
 
 @app.command

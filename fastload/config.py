@@ -19,13 +19,16 @@ POLICIES = ("error", "null")
 PARTITIONINGS = ("auto", "physical", "keys")
 TRIGGERS = ("stop", "fire")
 ON_UPDATE = ("list", "trigger")
+ON_ERROR = ("stop", "reject")
 MINIMUM_MEMORY_BYTES = 16 << 20
 _MAXIMUM_LANES = 256
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
 _SHAPES = {2: '"schema.table"', 3: '"schema.table.column"'}
-_FREE = frozenset({"parallel", "memory_bytes", "run", "fresh", "verify"})
+_FREE = frozenset(
+    {"parallel", "memory_bytes", "run", "fresh", "verify", "on_error", "reject_limit", "rejects"}
+)
 
 TableName: TypeAlias = tuple[str, str]
 ColumnName: TypeAlias = tuple[str, str, str]
@@ -51,6 +54,10 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
             ``"trigger"`` makes triggers that do it on the target.
         fresh: Forget a stored run of this name and begin anew.
         verify: Compare the target with the source in the end.
+        on_error: ``"stop"`` ends the run at the first row that is refused; ``"reject"`` sets such
+            rows aside.
+        reject_limit: Rows of the run that may be set aside.
+        rejects: The folder that they go to.
         schemas: Schemas of the target by those of the source, where they differ; ``between``.
     """
 
@@ -75,6 +82,9 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     fresh: bool = False
     verify: bool = False
+    on_error: str = "stop"
+    reject_limit: int = 1000
+    rejects: str | None = None
     schemas: dict[str, str] = {}
 
     @staticmethod
@@ -99,6 +109,9 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         run: str | None = None,
         fresh: bool = False,
         verify: bool = False,
+        on_error: str = "stop",
+        reject_limit: int = 1000,
+        rejects: str | os.PathLike[str] | None = None,
     ) -> CopyOptions:
         """Return checked options.
 
@@ -129,6 +142,9 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
             run=_run(run),
             fresh=_flag("fresh", fresh),
             verify=_verified(verify, mode),
+            on_error=_on_error(on_error, mode),
+            reject_limit=_reject_limit(reject_limit),
+            rejects=_rejects(rejects, on_error),
         )
 
     def shape(self) -> dict[str, str]:
@@ -256,6 +272,35 @@ def _verified(verify: bool, mode: str) -> bool:
             hint="leave verify out, and call fastload.verify afterwards: it names what is extra",
         )
     return verify
+
+
+def _on_error(on_error: str, mode: str) -> str:
+    if _one_of("on_error", on_error, ON_ERROR) == "reject" and mode == "upsert":
+        raise ConfigError(
+            "on_error='reject' tries rows piece by piece, and mode='upsert' would take a key that "
+            "comes twice in different pieces for a change",
+            hint="leave on_error out; or load into a table of its own, and merge that",
+        )
+    return on_error
+
+
+def _reject_limit(limit: int) -> int:
+    if type(limit) is int and limit >= 0:
+        return limit
+    raise ConfigError(f"reject_limit={limit!r} is not a number of rows", hint="0 or more")
+
+
+def _rejects(folder: str | os.PathLike[str] | None, on_error: str) -> str | None:
+    if folder is None and on_error == "reject":
+        raise ConfigError(
+            "on_error='reject' needs a folder for the rows", hint="rejects='folder' names it"
+        )
+    if folder is not None and on_error != "reject":
+        raise ConfigError(
+            f"rejects={os.fspath(folder)!r} is given, and no row is rejected",
+            hint="on_error='reject' sets rows aside",
+        )
+    return None if folder is None else os.fspath(folder)
 
 
 def _lanes(parallel: int | None) -> int:

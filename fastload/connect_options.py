@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import ssl
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from fastload.errors import ConfigError
 
@@ -37,43 +35,3 @@ def timeout_s(options: Mapping[str, str], side: str) -> float:
             hint=f"leave it out for {CONNECT_TIMEOUT_S:.0f} s",
         )
     return seconds
-
-
-def tls_context(
-    options: Mapping[str, str],
-    side: str,
-    names: tuple[str, str, str],
-    *,
-    verifies: bool,
-    checks_name: bool,
-) -> ssl.SSLContext:
-    """Return the context that these options describe.
-
-    Args:
-        options: Of the URL.
-        side: For errors.
-        names: Of the options for the file of trusted authorities, and for certificate and key of
-            the client.
-        verifies: Whether the server has to prove who it is.
-        checks_name: Whether its certificate has to name the host.
-    """
-    authorities, certificate, key = names
-    files = {name: options[name] for name in names if name in options}
-    for name, path in files.items():
-        if not Path(path).is_file():
-            raise ConfigError(
-                f"{name} in the URL is no file: {path}", side=side, hint="check the path"
-            )
-    try:
-        context = ssl.create_default_context(cafile=files.get(authorities))
-        context.check_hostname = checks_name
-        context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
-        if certificate in files:
-            context.load_cert_chain(files[certificate], files.get(key))
-    except ssl.SSLError as error:
-        raise ConfigError(
-            f"the certificates that the URL names cannot be used: {error.reason or error}",
-            side=side,
-            hint=f"check {', '.join(files)}: PEM files are needed, and a key that fits",
-        ) from error
-    return context

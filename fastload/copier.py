@@ -12,6 +12,7 @@ from fastload.adapter import Reading, ReadSpec, Snapshot, Source
 from fastload.errors import FastloadError, Unrepresentable
 from fastload.model import Partition, QualifiedName, Receipt, TablePlan
 from fastload.progress import Meter
+from fastload.rejecting import Rejecting
 from fastload.transform import Counted, Renamed
 from fastload.verification.passing import Passing
 
@@ -27,7 +28,9 @@ class Copier:
 
     Guarantees: when ``copy`` returns, the partition is in the target exactly once, by the
     receipt that is returned. Relies on: the target's receipts, for attempts that were lost after
-    their commit; ``write`` is its ``write`` or, for a whole plan at once, ``write_once``.
+    their commit; ``write`` is its ``write`` or, for a whole plan at once, ``write_once``. Where
+    rows may be rejected, a partition that fails by its rows is sifted in another attempt; one
+    that cannot be read again is in the first.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Copier:
         policies: dict[QualifiedName, dict[str, str]],
         meter: Meter,
         check: Passing | None = None,
+        rejecting: Rejecting | None = None,
     ) -> None:
         self._source = source
         self._write = write
@@ -57,41 +61,54 @@ class Copier:
         self._policies = policies
         self._meter = meter
         self._check = check
+        self._rejecting = rejecting
         self._exact: dict[QualifiedName, tuple[str, ...]] = {}
 
     async def copy(self, table: TablePlan, part: Partition) -> Receipt:
         """Copy one partition and return its receipt."""
-        attempts = retry.Attempts()
+        attempts = retry.Attempts(in_lane=True)
+        replayable = self._source.capabilities.replayable
+        sifted = self._rejecting is not None and not replayable
         while True:
-            planned = self._with_exact(table)
+            planned = self._with_exact(self._through_arrow(table) if sifted else table)
             try:
-                return await self._once(planned, part)
-            except Unrepresentable as error:
-                if error.column not in self._becoming_exact(table):
-                    raise
-                self._exact[table.source.name] = (*self._exact_of(table), error.column)
+                return await self._once(planned, part, sifted)
             except FastloadError as error:
-                if not self._source.capabilities.replayable:
+                if _is_of_value(error, self._becoming_exact(planned)):
+                    known = self._exact.get(table.source.name, ())
+                    self._exact[table.source.name] = (*known, str(error.column))
+                elif self._rejecting and error.of_data and not sifted:
+                    sifted = True
+                elif replayable:
+                    await attempts.pause_after(error)
+                else:
+                    error.retryable = False
                     raise
-                await attempts.pause_after(error)
 
-    def _exact_of(self, table: TablePlan) -> tuple[str, ...]:
-        return self._exact.get(table.source.name, table.exact)
+    def _through_arrow(self, table: TablePlan) -> TablePlan:
+        assert self._rejecting is not None
+        return self._rejecting.through_arrow(table)
 
-    def _becoming_exact(self, table: TablePlan) -> set[str]:
-        return set(table.exactable) - set(self._exact_of(table))
+    @staticmethod
+    def _becoming_exact(table: TablePlan) -> set[str]:
+        return set(table.exactable) - set(table.exact)
 
     def _with_exact(self, table: TablePlan) -> TablePlan:
-        return msgspec.structs.replace(table, exact=self._exact_of(table))
+        if table.wire is not None:
+            return table
+        more = [c for c in self._exact.get(table.source.name, ()) if c not in table.exact]
+        return msgspec.structs.replace(table, exact=(*table.exact, *more))
 
-    async def _once(self, table: TablePlan, part: Partition) -> Receipt:
+    async def _once(self, table: TablePlan, part: Partition, sifted: bool) -> Receipt:
         receipt = Receipt(
             run=self._run, epoch=self._epoch, table=table.source.name, partition=part.index
         )
         counted = None
         try:
-            async with self._source.open(part, self._at, self._spec(table)) as reading:
+            async with self._source.open(part, self._at, self._spec(table, sifted)) as reading:
                 counted = Counted(reading, self._meter)
+                if sifted:
+                    return await self._sifted(table, counted, receipt)
                 return await self._written(table, counted, receipt)
         except BaseException as error:
             if counted is not None:
@@ -109,9 +126,20 @@ class Copier:
             self._check.passed(watched, table, done)
         return done
 
-    def _spec(self, table: TablePlan) -> ReadSpec:
+    async def _sifted(self, table: TablePlan, counted: Reading, receipt: Receipt) -> Receipt:
+        assert self._rejecting is not None
+        exact = self._becoming_exact(table)
+        done = await self._rejecting.write(table, _named(counted, table), receipt, exact)
+        self._meter.add(rows=-done.rejected)
+        return done
+
+    def _spec(self, table: TablePlan, sifted: bool) -> ReadSpec:
         # A value that the target takes in its exact form is read again so, whatever the policy.
         policies = self._policies.get(table.source.name, {})
+        if sifted:
+            policies = {
+                c: "note" if p == "error" else p for c, p in {"": "error", **policies}.items()
+            }
         return ReadSpec(
             table=table.source,
             columns=table.columns,
@@ -123,6 +151,11 @@ class Copier:
             buffer_bytes=self._buffer_bytes,
             order_by=_key_order(table) if self._clusters else (),
         )
+
+
+def _is_of_value(error: FastloadError, columns: set[str]) -> bool:
+    """Say whether one of these columns in its exact form would have been taken."""
+    return isinstance(error, Unrepresentable) and error.column in columns
 
 
 def _key_order(table: TablePlan) -> tuple[str, ...]:

@@ -20,10 +20,12 @@ class FastloadError(Exception):
         key: The key of the row, as text, where one row is concerned.
         hint: What to do next.
         retryable: Whether the same call may succeed when nothing but time has changed.
+        of_data: Whether rows are at fault, so that others may be taken where these are not.
     """
 
     code = "error"
     retryable = False
+    of_data = False
 
     def __init__(
         self,
@@ -125,6 +127,12 @@ class ConnectError(FastloadError):
     retryable = True
 
 
+class TooManyConnections(ConnectError):
+    """The server lets in no more connections, of all users or of this one."""
+
+    code = "too_many_connections"
+
+
 class AuthenticationError(ConnectError):
     """The server refused user or password."""
 
@@ -144,6 +152,10 @@ class TlsError(ConnectError):
 
     code = "tls"
     retryable = False
+
+
+class InsecureConnectionWarning(UserWarning):
+    """What passes to and from a server can be read and changed on the way, as its URL allows."""
 
 
 class ConnectionLost(FastloadError):
@@ -210,6 +222,7 @@ class EncodeError(TargetError):
     """
 
     code = "encode"
+    of_data = True
 
     def __init__(
         self, message: str, *, row: int = -1, column_index: int = -1, **where: object
@@ -223,6 +236,7 @@ class ConstraintError(TargetError):
     """A constraint of the target refused the data."""
 
     code = "constraint"
+    of_data = True
 
 
 class Unrepresentable(TargetError):
@@ -235,6 +249,7 @@ class Unrepresentable(TargetError):
     """
 
     code = "unrepresentable"
+    of_data = True
 
     def __init__(
         self,
@@ -255,6 +270,12 @@ class TargetFull(TargetError):
     """The target has no room; never retried."""
 
     code = "target_full"
+
+
+class RejectLimit(TargetError):
+    """More rows are refused than ``reject_limit`` lets be rejected."""
+
+    code = "reject_limit"
 
 
 class StateError(FastloadError):

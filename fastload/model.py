@@ -7,6 +7,7 @@ under ``extra``; the core carries them and never looks inside.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
@@ -227,7 +228,7 @@ class NotCarried(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind} {self.name}: {self.reason}"
 
 
-class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The selected part of a database.
 
     Attributes:
@@ -246,10 +247,11 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self, name: QualifiedName) -> Table:
         """Return the table of this name; KeyError if there is none."""
-        for table in self.tables:
-            if table.name == name:
-                return table
-        raise KeyError(str(name))
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[QualifiedName, Table]:
+        return {t.name: t for t in self.tables}
 
 
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
@@ -342,8 +344,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a partition is in the target, written in the partition's own transaction.
 
     Attributes:
-        rows: Rows that source and target agreed on; None until sealed.
+        rows: Rows that the target has, which source and target agreed on; None until sealed.
         nulled: Values that became NULL on the way, as the user has asked for.
+        rejected: Rows that the target refused, as the user has asked for; the source sent these
+            beside ``rows``.
+        rejects: The file that they are in.
     """
 
     run: str
@@ -354,6 +359,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     cut: Cut | None = None
     nulled: int = 0
+    rejected: int = 0
+    rejects: str | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -419,7 +426,7 @@ class ExistingTable(msgspec.Struct, frozen=True, kw_only=True):
     unsafe: str | None = None
 
 
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+class Inspection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the target has of the names a plan wants.
 
     Attributes:
@@ -435,7 +442,11 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self, name: QualifiedName) -> ExistingTable | None:
         """Return what is there under this name, or None."""
-        return next((e for e in self.tables if e.table.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[QualifiedName, ExistingTable]:
+        return {e.table.name: e for e in self.tables}
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -496,7 +507,7 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[Partition, ...] = ()
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything a run will do, decided before the first row; stored in the target.
 
     Attributes:
@@ -529,10 +540,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self, name: QualifiedName) -> TablePlan:
         """Return the plan of the source table of this name; KeyError if there is none."""
-        for table in self.tables:
-            if table.source.name == name:
-                return table
-        raise KeyError(str(name))
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[QualifiedName, TablePlan]:
+        return {t.source.name: t for t in self.tables}
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
 from fastload import partition, retry
-from fastload.adapter import PartitionSpec, Snapshot, Source, Target
+from fastload.adapter import PartitionSpec, Sifting, Snapshot, Source, Target
 from fastload.config import CopyOptions
 from fastload.copier import Copier, Write
-from fastload.errors import StateError
+from fastload.errors import ConstraintError, StateError
+from fastload.lanes import Lanes
 from fastload.model import (
     Catalog,
     Cut,
@@ -29,7 +32,8 @@ from fastload.model import (
     Whole,
 )
 from fastload.progress import Meter
-from fastload.report import CopyResult, TableResult, result_of
+from fastload.rejecting import Rejecting, Sift
+from fastload.report import CopyResult, TableResult, rejected_lines, result_of
 from fastload.steps import run_steps
 from fastload.tasks import task_group
 from fastload.verification.passing import Passing, raise_unequal
@@ -40,6 +44,7 @@ class Job(NamedTuple):
 
     Attributes:
         wanted: The catalogue as the target would declare it, under its names.
+        lanes: How many partitions and steps are worked at side by side.
         check: What verifies the copy; None where nobody asked.
         times: When each source table's first partition began and its last one ended, filled in.
     """
@@ -51,6 +56,7 @@ class Job(NamedTuple):
     options: CopyOptions
     meter: Meter
     times: dict[QualifiedName, tuple[float, float]]
+    lanes: Lanes
     check: Passing | None = None
 
 
@@ -68,17 +74,22 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _continue(job, stored)
     done = set(stored.steps) if stored else set()
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(done))
-    await run_steps(job.target, plan, epoch, done=done, lanes=job.options.parallel, meter=job.meter)
+    if rejecting := _rejecting(job, plan.run):
+        rejecting.settle(receipts)
+    with _naming_rejects(receipts):
+        await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await retry.repeat(partial(job.target.state().discard, plan.run))
+    await job.target.rest()
     verification = await job.check.result(plan) if job.check else None
     job.meter.finish()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)
     if verification is not None:
-        raise_unequal(verification)
-    return msgspec.structs.replace(result, verification=verification)
+        raise_unequal(verification, rejected_lines(result))
+    notes = (*result.notes, *([job.lanes.note] if job.lanes.note else []))
+    return msgspec.structs.replace(result, verification=verification, notes=notes)
 
 
 async def run_once(job: Job, plan: Plan) -> CopyResult:
@@ -94,7 +105,15 @@ async def run_once(job: Job, plan: Plan) -> CopyResult:
     )
     async with job.source.snapshot([table.source], 1) as at:
         write = partial(job.target.write_once, plan)
-        receipts = await _copy(job, plan, at, 0, [], write)
+        rejecting = None
+        if job.options.on_error == "reject":
+            # No other write may replace what this one rejects: nobody else has these rows.
+            name = f"{plan.run}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            sift = partial(cast("Sifting", job.target).sift_once, plan)
+            rejecting = _rejecting(job, name, sift=sift)
+        receipts = await _copy(job, plan, at, 0, [], write, rejecting)
+    if rejecting:
+        rejecting.settle(receipts)
     job.meter.finish()
     return _result(plan, receipts, job.times, time.monotonic() - began)
 
@@ -118,6 +137,7 @@ async def _settle(target: Target, run: str, *, receipts: int, steps: int) -> Non
 
 async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
     """Return the plan with partitions from this snapshot."""
+    job.lanes.limit(at.readers, "the source gave no more connections")
     tables = list(plan.tables)
     waiting = list(range(len(tables)))
 
@@ -127,7 +147,7 @@ async def partitioned(job: Job, plan: Plan, at: Snapshot) -> Plan:
             tables[index] = await _partition(job, tables[index], at, tables)
 
     async with task_group() as group:
-        for _ in range(job.options.parallel):
+        for _ in range(job.lanes.count):
             group.start_soon(lane)
     return msgspec.structs.replace(plan, tables=tuple(tables))
 
@@ -175,9 +195,13 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
     tables = [t.source for t in plan.tables]
     async with job.source.snapshot(tables, job.options.parallel) as at:
         plan = await partitioned(job, plan, at)
+        rejecting = _rejecting(job, plan.run)
         epoch = await job.target.prepare(plan)
-        receipts = await _copy(job, plan, at, epoch, [])
+        if rejecting:
+            rejecting.begin()
+        receipts = await _copy(job, plan, at, epoch, [], rejecting=rejecting)
         if job.check:
+            await job.target.rest()
             await job.check.read_source(job.source, job.target, at, job.catalog, plan)
         return plan, epoch, receipts
 
@@ -192,7 +216,42 @@ async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receip
             if any(isinstance(p.extent, PhysicalRange) for p in table.partitions):
                 plan = await _start_over(job, plan, table, at, epoch)
                 receipts = [r for r in receipts if r.table != table.source.name]
-        return plan, epoch, await _copy(job, plan, at, epoch, receipts)
+        rejecting = _rejecting(job, plan.run, receipts)
+        return plan, epoch, await _copy(job, plan, at, epoch, receipts, rejecting=rejecting)
+
+
+def _rejecting(
+    job: Job, files_of: str, earlier: Iterable[Receipt] = (), sift: Sift | None = None
+) -> Rejecting | None:
+    """Return what sets rows aside, where rows may be; None otherwise."""
+    if job.options.on_error != "reject":
+        return None
+    return Rejecting(
+        job.target,
+        job.options,
+        dialect=job.catalog.dialect,
+        files_of=files_of,
+        sift=sift,
+        earlier=earlier,
+    )
+
+
+@contextmanager
+def _naming_rejects(receipts: Sequence[Receipt]) -> Iterator[None]:
+    """Say of a step that rows contradict which rows are not there, and may be what it misses."""
+    try:
+        yield
+    except ConstraintError as error:
+        files = [r.rejects for r in receipts if r.rejects]
+        if files:
+            rows = sum(r.rejected for r in receipts)
+            more = f" and {len(files) - 1} more files" if files[1:] else ""
+            told = (
+                f"{rows} rows were rejected, which others may refer to: mend those in {files[0]}"
+                f"{more}, write them to the target, and start the run again"
+            )
+            error.hint = f"{error.hint}\n  {told}" if error.hint else told
+        raise
 
 
 async def _start_over(job: Job, plan: Plan, table: TablePlan, at: Snapshot, epoch: int) -> Plan:
@@ -215,8 +274,10 @@ async def _copy(
     epoch: int,
     receipts: list[Receipt],
     write: Write | None = None,
+    rejecting: Rejecting | None = None,
 ) -> list[Receipt]:
     """Copy what has no receipt, one level of tables after the other."""
+    job.lanes.limit(at.readers, "the source gave no more connections")
     copier = Copier(
         job.source,
         write or job.target.write,
@@ -228,6 +289,7 @@ async def _copy(
         policies={t.source.name: job.options.policies(t.source.name) for t in plan.tables},
         meter=job.meter,
         check=job.check,
+        rejecting=rejecting,
     )
     _begin_meter(job.meter, plan, receipts)
     done = {(r.table, r.partition) for r in receipts}
@@ -251,21 +313,21 @@ async def _copy_level(
         left[part.table] += 1
     receipts: list[Receipt] = []
 
-    async def lane() -> None:
-        while waiting:
-            table, part = waiting.pop()
-            job.meter.begin_table(str(part.table))
-            now = time.monotonic()
-            receipts.append(await copier.copy(table, part))
-            first, _ = job.times.get(part.table, (now, now))
-            job.times[part.table] = (first, time.monotonic())
-            left[part.table] -= 1
-            if not left[part.table]:
-                job.meter.end_table(str(part.table))
+    async def take() -> tuple[TablePlan, Partition] | None:
+        return waiting.pop() if waiting else None
 
-    async with task_group() as group:
-        for _ in range(min(job.options.parallel, len(waiting))):
-            group.start_soon(lane)
+    async def work(pair: tuple[TablePlan, Partition]) -> None:
+        table, part = pair
+        job.meter.begin_table(str(part.table))
+        now = time.monotonic()
+        receipts.append(await copier.copy(table, part))
+        first, _ = job.times.get(part.table, (now, now))
+        job.times[part.table] = (first, time.monotonic())
+        left[part.table] -= 1
+        if not left[part.table]:
+            job.meter.end_table(str(part.table))
+
+    await job.lanes.run(len(waiting), take, waiting.append, work)
     return receipts
 
 
@@ -361,4 +423,6 @@ def _table_result(
         bytes=sum(r.bytes or 0 for r in receipts),
         seconds=last - first,
         nulled=sum(r.nulled for r in receipts),
+        rejected=sum(r.rejected for r in receipts),
+        rejects=tuple(sorted(r.rejects for r in receipts if r.rejects)),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fastload.adapter import SchemaSpec
 from fastload.config import CopyOptions
 from fastload.errors import ConfigError, LossyType, PlanError, SchemaMismatch, TargetNotEmpty
 from fastload.model import (
@@ -112,9 +113,7 @@ def make(
         _plan_table(here, there, existing, catalog.dialect, source, target, options, levels)
         for here, there in pairs
     )
-    steps = target.render(
-        wanted,
-        existing=existing,
+    schema = SchemaSpec(
         mode=options.mode,
         indexes=options.indexes,
         foreign_keys=options.foreign_keys,
@@ -122,6 +121,7 @@ def make(
         on_update=options.on_update,
         rename_columns=_column_names(catalog, options),
     )
+    steps = target.render(wanted, existing, schema)
     return Plan(
         run=run,
         source=source.identity,

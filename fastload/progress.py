@@ -28,11 +28,12 @@ class Meter:
     """Counts what a run has done; one per run, used from one event loop.
 
     Attributes:
-        phase: As in ``Progress``.
+        phase: As in ``Progress``; likewise ``lanes``.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.phase = "planning"
+        self.lanes = 0
         self._clock = clock
         self._began = clock()
         self._tables = self._tables_done = self._steps = self._steps_done = 0
@@ -106,6 +107,7 @@ class Meter:
             current=tuple(self._current),
             steps_done=self._steps_done,
             steps_total=self._steps,
+            lanes=self.lanes,
         )
 
     def _sample(self) -> _Sample:

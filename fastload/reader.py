@@ -93,7 +93,7 @@ async def open_table(
     async def pump() -> None:
         try:
             async with task_group() as readers:
-                for _ in range(min(lanes, len(parts))):
+                for _ in range(min(lanes, at.readers, len(parts))):
                     readers.start_soon(lane)
             channel.close()
         except Exception as error:

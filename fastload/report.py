@@ -26,6 +26,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         eta_s: Seconds until the rows are in, or None while there is nothing to tell it from.
         waiting: The side that waits for the other: ``"reader"``, ``"writer"`` or None.
         current: Tables being copied now.
+        lanes: Partitions or steps that are worked at side by side at most; fewer than asked for
+            where a server gives no more connections.
     """
 
     phase: str
@@ -43,6 +45,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     current: tuple[str, ...] = ()
     steps_done: int = 0
     steps_total: int = 0
+    lanes: int = 0
 
     @property
     def bottleneck(self) -> str | None:
@@ -68,6 +71,8 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
         seconds: From the first partition's start to the last one's commit.
         why: Why this route.
         nulled: Values that became NULL on the way, as ``on_unrepresentable="null"`` asks.
+        rejected: Rows that the target refused, as ``on_error="reject"`` asks; not among ``rows``.
+        rejects: The Parquet files that they are in.
     """
 
     name: str
@@ -79,6 +84,8 @@ class TableResult(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 1
     target: str | None = None
     nulled: int = 0
+    rejected: int = 0
+    rejects: tuple[str, ...] = ()
 
 
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +129,11 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         """Values of all tables that became NULL on the way."""
         return sum(t.nulled for t in self.tables)
 
+    @property
+    def rejected(self) -> int:
+        """Rows of all tables that the target refused, and that are in files."""
+        return sum(t.rejected for t in self.tables)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that any JSON writer takes."""
         plain: dict[str, Any] = msgspec.to_builtins(
@@ -129,7 +141,8 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
         )
         plain["verification"] = self.verification.to_dict() if self.verification else None
         plain["position"] = self.position.token if self.position else None
-        return {**plain, "rows": self.rows, "bytes": self.bytes, "nulled": self.nulled}
+        sums = {"rows": self.rows, "bytes": self.bytes, "nulled": self.nulled}
+        return {**plain, **sums, "rejected": self.rejected}
 
     def html(self) -> str:
         """Return a page of one file, which needs nothing else."""
@@ -160,6 +173,7 @@ def describe_result(result: CopyResult) -> str:
     ]
     if not result.consistent:
         lines.append(f"not one consistent state: {result.inconsistent_because}")
+    lines += _listed("rejected", rejected_lines(result))
     lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", result.not_carried)
@@ -171,6 +185,16 @@ def describe_result(result: CopyResult) -> str:
 def nulled_lines(result: CopyResult) -> list[str]:
     """Return how many values became NULL, by table."""
     return [f"{_title(t)}: {count(t.nulled, 'value')}" for t in result.tables if t.nulled]
+
+
+def rejected_lines(result: CopyResult) -> list[str]:
+    """Return how many rows were rejected, and the files that they are in, by table."""
+    return [
+        f"{_title(t)}: {count(t.rejected, 'row')} in {t.rejects[0] if t.rejects else 'no file'}"
+        + (f" and {count(len(t.rejects) - 1, 'more file')}" if t.rejects[1:] else "")
+        for t in result.tables
+        if t.rejected
+    ]
 
 
 def describe(plan: Plan) -> str:
@@ -233,6 +257,8 @@ def result_of(
     seconds: float,
     route: str | None = None,
     nulled: int = 0,
+    rejected: int = 0,
+    rejects: tuple[str, ...] = (),
 ) -> TableResult:
     """Return the result of a planned table."""
     renamed = table.target.name != table.source.name
@@ -246,6 +272,8 @@ def result_of(
         why=table.why,
         partitions=max(1, len(table.partitions)),
         nulled=nulled,
+        rejected=rejected,
+        rejects=rejects,
     )
 
 

@@ -38,6 +38,7 @@ def result_fragment(result: CopyResult) -> str:
         f"<p><b>{rows}</b> of {tables}, {took}; run <code>{escape(result.run)}</code></p>",
         _warning(result),
         _result_table(result.tables),
+        _list("Rejected rows", report.rejected_lines(result)),
         _list("Values that became NULL", report.nulled_lines(result)),
         _list("Values may lose", result.losses),
         _list("Not carried", result.not_carried),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import anyio
 
-from fastload.errors import ConnectError, FastloadError
+from fastload.errors import ConnectError, FastloadError, TooManyConnections
 
 T = TypeVar("T")
 
@@ -27,9 +27,14 @@ def wait_s(error: FastloadError, attempt: int) -> float | None:
 
 
 class Attempts:
-    """The attempts at one thing, which remember how it first failed."""
+    """The attempts at one thing, which remember how it first failed.
 
-    def __init__(self) -> None:
+    Args:
+        in_lane: Where no connection can be had, raise at once: whoever runs the lanes has fewer.
+    """
+
+    def __init__(self, *, in_lane: bool = False) -> None:
+        self._in_lane = in_lane
         self._count = 0
         self._first: FastloadError | None = None
 
@@ -38,6 +43,8 @@ class Attempts:
 
         One whose disk is full goes down, and the last attempt only finds that nobody answers.
         """
+        if self._in_lane and isinstance(error, TooManyConnections):
+            raise error
         self._count += 1
         self._first = self._first or error
         pause_s = wait_s(error, self._count)
@@ -50,9 +57,9 @@ class Attempts:
         await anyio.sleep(pause_s)
 
 
-async def repeat(call: Callable[[], Awaitable[T]]) -> T:
+async def repeat(call: Callable[[], Awaitable[T]], *, in_lane: bool = False) -> T:
     """Return what the call returns; again where another attempt can help and does no harm."""
-    attempts = Attempts()
+    attempts = Attempts(in_lane=in_lane)
     while True:
         try:
             return await call()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Table
+from fastload.adapter import SchemaSpec
+from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
 
+GROUP = 40  # tables per step, which has one receipt
 _SMALL_ROWS = 10_000
 _SMALL_BYTES = 8 << 20
 
@@ -30,21 +32,18 @@ class TableWork:
         self,
         table: Table,
         present: Table | None,
-        *,
-        indexes: bool,
-        foreign_keys: bool,
-        statistics: bool,
+        want: SchemaSpec,
         same_index: SameIndex,
     ) -> None:
         self.table = table
-        self.statistics = statistics
+        self.statistics = want.statistics
         self.is_new = present is None
         self.keys = [k for k in table.keys if not has_key(present, k)]
         self.indexes = [
-            i for i in table.indexes if indexes and not has_index(present, i, same_index)
+            i for i in table.indexes if want.indexes and not has_index(present, i, same_index)
         ]
         self.foreign_keys = [
-            f for f in table.foreign_keys if foreign_keys and not has_foreign_key(present, f)
+            f for f in table.foreign_keys if want.foreign_keys and not has_foreign_key(present, f)
         ]
 
     @property
@@ -61,27 +60,47 @@ class TableWork:
 def of_catalog(
     catalog: Catalog,
     existing: Inspection,
-    mode: str,
-    *,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
+    want: SchemaSpec,
     same_index: SameIndex,
 ) -> list[TableWork]:
     """Return the work on each table that the mode makes or completes."""
     return [
-        TableWork(
-            t,
-            there.table if there else None,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            same_index=same_index,
-        )
+        TableWork(t, there.table if there else None, want, same_index)
         for t in catalog.tables
-        for there in [existing.table(t.name) if mode != "replace" else None]
-        if mode in ("create", "replace") or there is None
+        for there in [existing.table(t.name) if want.mode != "replace" else None]
+        if want.mode in ("create", "replace") or there is None
     ]
+
+
+def small_groups(work: Iterable[TableWork]) -> Iterator[list[TableWork]]:
+    """Yield the tables whose work is done in a blink, as many as share a step and its receipt."""
+    small = [w for w in work if w.small]
+    for start in range(0, len(small), GROUP):
+        yield small[start : start + GROUP]
+
+
+class Building:
+    """Steps that build something on tables, and which of them others have to wait for.
+
+    Attributes:
+        steps: In the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._by_table: dict[QualifiedName, list[str]] = {}
+
+    def add(self, step: Step, tables: Iterable[TableWork] = ()) -> None:
+        """Add a step on its own table, or on these."""
+        self.steps.append(step)
+        names = [w.name for w in tables] or ([step.table] if step.table else [])
+        for name in names:
+            self._by_table.setdefault(name, []).append(step.id)
+
+    def on(self, tables: Iterable[QualifiedName]) -> tuple[str, ...]:
+        """Return the ids of all steps on these tables."""
+        found = (i for table in tables for i in self._by_table.get(table, ()))
+        return tuple(dict.fromkeys(found))
 
 
 def has_key(present: Table | None, key: Key) -> bool:

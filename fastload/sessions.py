@@ -8,6 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
+from fastload import retry
+from fastload.errors import TooManyConnections
 from fastload.url import Url
 
 ConnectionT = TypeVar("ConnectionT")
@@ -80,6 +82,7 @@ class Sessions(Generic[ConnectionT]):
         self._endpoint = endpoint
         self._limiter = anyio.Semaphore(limit)
         self._idle: list[ConnectionT] = []
+        self._open = 0
 
     @property
     def side(self) -> str:
@@ -128,7 +131,8 @@ class Sessions(Generic[ConnectionT]):
             if self._driver.usable(connection):
                 return connection
             await self._end(connection)
-        connection = await self._driver.open(self._endpoint)
+        connection = await self._opened()
+        self._open += 1
         try:
             with self._driver.translated():
                 await self._driver.configure(connection)
@@ -137,7 +141,17 @@ class Sessions(Generic[ConnectionT]):
             raise
         return connection
 
+    async def _opened(self) -> ConnectionT:
+        """Open a connection; the first is waited for, while more can be done without."""
+        attempts = retry.Attempts(in_lane=self._open > 0)
+        while True:
+            try:
+                return await self._driver.open(self._endpoint)
+            except TooManyConnections as error:
+                await attempts.pause_after(error)
+
     async def _end(self, connection: ConnectionT) -> None:
+        self._open -= 1
         with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
             await self._driver.end(connection)
         with suppress(Exception):
@@ -147,12 +161,16 @@ class Sessions(Generic[ConnectionT]):
                 await self._driver.give_back(connection, self._endpoint)
 
     async def close(self) -> None:
-        """Close or return every idle connection, side by side: an exit takes some milliseconds."""
+        """Close or return every idle connection, side by side: an exit takes some milliseconds.
+
+        Others may still be lent and taken back, or new ones opened.
+        """
         async with anyio.create_task_group() as group:
             while self._idle:
                 group.start_soon(self._close_one, self._idle.pop())
 
     async def _close_one(self, connection: ConnectionT) -> None:
+        self._open -= 1
         with anyio.move_on_after(_CLOSE_S, shield=True) as bound, suppress(Exception):
             if isinstance(self._endpoint, Url):
                 await self._driver.close(connection)

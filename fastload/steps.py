@@ -6,6 +6,7 @@ then finish together, where the heaviest step first would leave one of them the 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection
 from functools import partial
 
@@ -14,31 +15,28 @@ import anyio
 from fastload import retry
 from fastload.adapter import Target
 from fastload.errors import StateError
+from fastload.lanes import Lanes
 from fastload.model import Plan, Step
 from fastload.progress import Meter
-from fastload.tasks import task_group
 
 
 async def run_steps(
-    target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: int, meter: Meter
+    target: Target, plan: Plan, epoch: int, *, done: Collection[str], lanes: Lanes, meter: Meter
 ) -> None:
     """Run every step that is not done, first those with the longest way to the end."""
-    graph = _Graph(plan.after, done, lanes)
+    graph = _Graph(plan.after, done, lanes.count)
     meter.begin_steps(len(plan.after))
     for _ in done:
         meter.end_step()
 
-    async def lane() -> None:
-        while (turn := await graph.take()) is not None:
-            step, width = turn
-            run = partial(target.run_step, step, plan.run, epoch, width=width)
-            await retry.repeat(run)
-            graph.finish(step)
-            meter.end_step()
+    async def work(turn: tuple[Step, int]) -> None:
+        step, width = turn
+        run = partial(target.run_step, step, plan.run, epoch, width=width)
+        await retry.repeat(run, in_lane=True)
+        graph.finish(step)
+        meter.end_step()
 
-    async with task_group() as group:
-        for _ in range(min(lanes, len(plan.after))):
-            group.start_soon(lane)
+    await lanes.run(len(plan.after), graph.take, graph.give_back, work)
 
 
 class _Graph:
@@ -46,29 +44,54 @@ class _Graph:
 
     def __init__(self, steps: Collection[Step], done: Collection[str], lanes: int) -> None:
         self._lanes = lanes
-        ways = ways_to_end(steps)
-        self._waiting = sorted((s for s in steps if s.id not in done), key=lambda s: -ways[s.id])
-        self._done = set(done)
+        self._ways = ways_to_end(steps)
+        left = [s for s in steps if s.id not in done]
+        self._unmet = {s.id: len(set(s.needs).difference(done)) for s in left}
+        self._followers: dict[str, list[Step]] = {}
+        for step in left:
+            for need in set(step.needs).difference(done):
+                self._followers.setdefault(need, []).append(step)
+        self._ready: list[tuple[int, int, Step]] = []
+        self._places = {s.id: place for place, s in enumerate(left)}
+        for step in left:
+            self._offer(step)
         self._running = 0
         self._changed = anyio.Event()
 
+    def _offer(self, step: Step) -> None:
+        """Have a step taken, those with the longest way first, unless it waits for another."""
+        if not self._unmet[step.id]:
+            entry = (-self._ways[step.id], self._places[step.id], step)
+            heapq.heappush(self._ready, entry)
+
     async def take(self) -> tuple[Step, int] | None:
         """Return the next step and its width, which is more than 1 where lanes stand idle."""
-        while self._waiting:
-            if ready := [s for s in self._waiting if self._done.issuperset(s.needs)]:
-                self._waiting.remove(ready[0])
+        while self._unmet:
+            if self._ready:
+                able = self._running + len(self._ready)
+                step = heapq.heappop(self._ready)[-1]
+                del self._unmet[step.id]
                 self._running += 1
-                able = self._running + len(ready) - 1
-                return ready[0], max(1, self._lanes // able)
+                return step, max(1, self._lanes // able)
             if not self._running:
-                names = ", ".join(s.id for s in self._waiting[:3])
+                names = ", ".join([*self._unmet][:3])
                 raise StateError(f"steps of the plan wait for each other: {names}")
             await self._changed.wait()
         return None
 
     def finish(self, step: Step) -> None:
+        for follower in self._followers.get(step.id, ()):
+            self._unmet[follower.id] -= 1
+            self._offer(follower)
+        self._end_turn()
+
+    def give_back(self, turn: tuple[Step, int]) -> None:
+        self._unmet[turn[0].id] = 0
+        self._offer(turn[0])
+        self._end_turn()
+
+    def _end_turn(self) -> None:
         self._running -= 1
-        self._done.add(step.id)
         self._changed.set()
         self._changed = anyio.Event()
 

@@ -66,6 +66,11 @@ class StreamSource:
         yield self
 
     @property
+    def readers(self) -> int:
+        """One: a stream is read once."""
+        return 1
+
+    @property
     def cut(self) -> Cut:
         """The stream itself."""
         return _CUT

@@ -1,15 +1,17 @@
-"""Database URLs in SQLAlchemy's spelling, and secrets that no text shows."""
+"""Database URLs in SQLAlchemy's spelling, whose texts show no secrets."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from fastload.errors import ConfigError
+from fastload.secret import Provider, Secret, of_keyring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,42 +29,8 @@ _OPTION_IN_TEXT = re.compile(
     rf"([?&][^=&\s]{{0,60}}(?:{'|'.join(_SECRET_WORDS)})[^=&\s]{{0,60}}=)[^&\s]+", re.IGNORECASE
 )
 _HOST = re.compile(r"[^\s,:@\[\]/\\%]+")
-
-
-class Secret:
-    """A value that only ``reveal`` shows: repr, format, copies and pickles do not."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: what reads the pickle could read it too")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_KEYRING = re.compile(r"\$\{keyring:([^${}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +41,7 @@ class Url:
         scheme: The dialect: ``postgresql`` of ``postgresql+asyncpg``.
         driver: What follows the plus, or None.
         host: Name, address without brackets, or an absolute path: the folder of a unix socket.
+        password: Given as text or as a call, it becomes a ``Secret``.
         options: What follows the question mark; a plus there is a plus, as libpq reads it.
     """
 
@@ -88,16 +57,22 @@ class Url:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scheme", _ALIASES.get(self.scheme, self.scheme))
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
-        if isinstance(self.password, str):
+        if isinstance(self.password, str) or callable(self.password):
             object.__setattr__(self, "password", Secret(self.password))
 
     @classmethod
     def parse(cls, text: str) -> Url:
         """Parse strictly: what could be read in two ways is refused.
 
+        ``${NAME}`` stands for a variable of the environment, taken as it is, in any part or for
+        the whole URL; ``${keyring:SERVICE}`` as a password is the one that the system's keyring
+        has of the URL's user. A dollar sign that means itself before a brace is written %24.
+
         Raises:
             ConfigError: With what is wrong; never with the text, which may hold a password.
         """
+        if isinstance(text, str) and (whole := _VARIABLE.fullmatch(text)):
+            text = _variable(whole[1])
         head, rest = _split_scheme(text)
         scheme, _, driver = head.partition("+")
         before, _, query = rest.partition("?")
@@ -116,7 +91,7 @@ class Url:
             port=port,
             database=_decoded(path) or None,
             user=_decoded(user) or None,
-            password=Secret(_decoded(password)) if colon else None,
+            password=_secret(password, _decoded(user)) if colon else None,
             options=_options(query),
         )
 
@@ -131,6 +106,16 @@ class Url:
     def with_database(self, name: str) -> Url:
         """Return the same URL for another database of the server."""
         return replace(self, database=name)
+
+    def with_password(self, password: str | Provider | Secret) -> Url:
+        """Return the same URL with another password.
+
+        Args:
+            password: Text; or a function, plain or async, that returns it. It is called for each
+                connection that is made, so that tokens may expire.
+        """
+        secret = password if isinstance(password, Secret) else Secret(password)
+        return replace(self, password=secret)
 
     def __str__(self) -> str:
         driver = f"+{self.driver}" if self.driver else ""
@@ -191,6 +176,7 @@ def _host_and_port(place: str) -> tuple[str | None, int | None]:
         return unquote(host), _port(after[1:]) if after else None
     host, colon, port = place.partition(":")
     host = _decoded(host)
+    port = _decoded(port)
     if not host.startswith("/") and host and not _HOST.fullmatch(host):
         raise _wrong("the URL's host is not a name or an address", f"{_SHAPE}; {_ENCODE}")
     return host or None, _port(port) if colon else None
@@ -210,7 +196,30 @@ def _port(text: str) -> int:
     raise _wrong("the URL's port is not a number from 1 to 65535", f"{_SHAPE}; {_ENCODE}")
 
 
+def _secret(text: str, user: str) -> Secret:
+    if found := _KEYRING.fullmatch(text):
+        return of_keyring(_unquoted(found[1]), user)
+    return Secret(_decoded(text))
+
+
 def _decoded(text: str) -> str:
+    """Return text with what variables hold put in, which is not decoded."""
+    pieces = _VARIABLE.split(text)
+    named = {place: _variable(name) for place, name in enumerate(pieces) if place % 2}
+    return "".join(named.get(place) or _unquoted(raw) for place, raw in enumerate(pieces))
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        state = "is empty" if value == "" else "is not set"
+        raise _wrong(f"the variable {name}, which the URL names, {state}", f"export {name}=...")
+    return value
+
+
+def _unquoted(text: str) -> str:
+    if "${" in text:
+        raise _wrong("a ${ in the URL names no variable", "write ${NAME}, or the sign as %24")
     if _BAD_ESCAPE.search(text):
         raise _wrong("a % in the URL is not followed by two hexadecimal digits", "write % as %25")
     try:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pymysql import err
 
-from fastload import errors
-from fastload.connect_options import check_known, timeout_s, tls_context, wrong
+from fastload import errors, transport
+from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_mysql.driver_errors import refusal
 
 PORT = 3306
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+_KEY = "server_public_key_path"
 _KNOWN = (
     "unix_socket",
     "charset",
     "compression",
+    "tls",
     "ssl_mode",
     *_FILES,
+    _KEY,
     "connect_timeout",
     "program_name",
 )
@@ -31,38 +35,63 @@ _COMPRESSIONS = ("off", "zlib")
 # The names of MySQL's own client.
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 DEMANDED = ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
+_BY_WORD = {transport.OFF: "DISABLED", transport.VERIFY: "VERIFY_IDENTITY"}
 _LOGIN_NUMBERS = (1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059)
 
 
 def arguments(url: Url, side: str) -> dict[str, Any]:
-    """Return the arguments of ``ServerConnection``.
+    """Return the arguments of ``ServerConnection``, without the password.
 
     Raises:
         ConfigError: An option of the URL is unknown or wrong.
     """
-    options = dict(url.options)
-    check_known(options, _KNOWN, side)
+    options = _spelled(url.options, side)
     if options.get("charset", "utf8mb4") != "utf8mb4":
         raise wrong(f"charset={options['charset']} in the URL", ("utf8mb4",), side)
     path = _socket_path(url, options)
-    mode = _mode(options, side, path)
+    host = "localhost" if path else url.host or "127.0.0.1"
+    mode = _mode(options, side, path, host)
+    if mode not in DEMANDED and not transport.is_loopback(host):
+        transport.warn_of_plaintext(place(url), side, surely=mode == "DISABLED")
     return {
-        "host": "localhost" if path else url.host or "127.0.0.1",
+        "host": host,
         "port": url.port or PORT,
         "unix_socket": path,
         "user": url.user,
-        # The driver (aiomysql 0.3) encodes it as Latin-1, while servers compare UTF-8.
-        "password": url.password.reveal().encode().decode("latin-1") if url.password else "",
         "db": url.database,
         "charset": "utf8mb4",
         "connect_timeout": timeout_s(options, side),
         "program_name": options.get("program_name", "fastload"),
         "ssl": None if path else _tls(mode, options, side),
         "tls_demanded": mode in DEMANDED,
+        "trusts_offered_key": mode == "DISABLED" or transport.is_loopback(host),
+        "server_public_key": _public_key(options, side),
         "autocommit": True,
         "local_infile": side == "target",
         "compresses": _compresses(options.get("compression", "off"), side),
     }
+
+
+def _spelled(given: Mapping[str, str], side: str) -> dict[str, str]:
+    """Return options with underscores: other programs write MySQL's with hyphens."""
+    options = {name.replace("-", "_"): value for name, value in given.items()}
+    if len(options) < len(given):
+        twice = sorted(name for name in given if "-" in name)
+        raise wrong(f"the URL names an option twice: {', '.join(twice)}", _KNOWN, side)
+    check_known(options, _KNOWN, side)
+    return options
+
+
+def _public_key(options: dict[str, str], side: str) -> bytes | None:
+    path = options.get(_KEY)
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{_KEY} in the URL is no file: {path}", side=side, hint="check the path"
+        ) from error
 
 
 def place(url: Url) -> str:
@@ -74,7 +103,7 @@ def place(url: Url) -> str:
 def _socket_path(url: Url, options: Any) -> str | None:
     if url.host and url.host.startswith("/"):
         return url.host
-    path: str | None = options.get("unix_socket")
+    path: str | None = options.get("unix_socket") or options.get("unix-socket")
     return path
 
 
@@ -84,10 +113,8 @@ def _compresses(word: str, side: str) -> bool:
     return word == "zlib"
 
 
-def _mode(options: dict[str, str], side: str, path: str | None) -> str:
-    mode = options.get("ssl_mode", "VERIFY_CA" if "ssl_ca" in options else "PREFERRED").upper()
-    if mode not in _MODES:
-        raise wrong(f"ssl_mode={options['ssl_mode']} in the URL is no mode", _MODES, side)
+def _mode(options: dict[str, str], side: str, path: str | None, host: str) -> str:
+    mode = _written_mode(options, side) or _usual_mode(options, host)
     if path and mode in DEMANDED:
         raise errors.ConfigError(
             f"ssl_mode={mode} in the URL of a unix socket, which stays inside one machine",
@@ -97,10 +124,25 @@ def _mode(options: dict[str, str], side: str, path: str | None) -> str:
     return mode
 
 
+def _usual_mode(options: dict[str, str], host: str) -> str:
+    if not transport.is_loopback(host):
+        return "VERIFY_IDENTITY"
+    return "VERIFY_CA" if "ssl_ca" in options else "PREFERRED"
+
+
+def _written_mode(options: dict[str, str], side: str) -> str | None:
+    if word := transport.word(options, side, "ssl_mode"):
+        return _BY_WORD[word]
+    mode = options.get("ssl_mode")
+    if mode is not None and mode.upper() not in _MODES:
+        raise wrong(f"ssl_mode={mode} in the URL is no mode", _MODES, side)
+    return mode and mode.upper()
+
+
 def _tls(mode: str, options: dict[str, str], side: str) -> ssl.SSLContext | None:
     if mode == "DISABLED":
         return None
-    return tls_context(
+    return transport.context(
         options,
         side,
         _FILES,
@@ -149,7 +191,7 @@ def _refused(error: err.Error, url: Url, side: str) -> NoReturn:
         raise errors.TlsError(
             f"the server at {place(url)} takes encrypted connections only",
             side=side,
-            hint="leave out ssl_mode=DISABLED",
+            hint="leave out ssl_mode=DISABLED or tls=off",
         ) from error
     if number in _LOGIN_NUMBERS:
         raise errors.AuthenticationError(
@@ -173,8 +215,11 @@ def _user(url: Url) -> str:
 
 def _maybe_in_the_clear(url: Url) -> str:
     # MariaDB refuses the user where it means the missing encryption.
-    clear = url.options.get("ssl_mode", "").upper() == "DISABLED"
-    return "; it may demand encryption: leave out ssl_mode=DISABLED" if clear else ""
+    written = {name.replace("-", "_"): value for name, value in url.options.items()}
+    for name, value in (("ssl_mode", "DISABLED"), ("tls", transport.OFF)):
+        if written.get(name, "").upper() == value.upper():
+            return f"; it may demand encryption: leave out {name}={value}"
+    return ""
 
 
 def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException) -> NoReturn:
@@ -185,11 +230,7 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
             hint="check the host name in the URL and this machine's DNS",
         ) from error
     if isinstance(cause, ssl.SSLError):
-        raise errors.TlsError(
-            f"the encrypted connection to {place(url)} failed: {_tls_reason(cause)}",
-            side=side,
-            hint="check ssl_mode and ssl_ca in the URL",
-        ) from error
+        raise transport.distrust(cause, place(url), side, "ssl_ca") from error
     if isinstance(cause, TimeoutError):
         raise errors.ConnectError(
             f"the server at {place(url)} did not answer",
@@ -209,9 +250,3 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
         side=side,
         hint=f"check {what}, and that the server is running and listens there",
     ) from error
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    # Only what OpenSSL itself raises has these.
-    verified = getattr(error, "verify_message", None)
-    return verified or getattr(error, "reason", None) or str(error)

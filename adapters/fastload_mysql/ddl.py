@@ -7,13 +7,15 @@ is never lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+import msgspec
+
+from fastload.adapter import SchemaSpec
 from fastload.errors import SchemaMismatch
 from fastload.model import (
     Catalog,
     Inspection,
-    QualifiedName,
     Sequence,
     Step,
     Steps,
@@ -28,37 +30,21 @@ from fastload_mysql.numbering import create
 from fastload_mysql.quoting import qualified
 
 
-def render(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool = True,
-    foreign_keys: bool = True,
-    statistics: bool = True,
-    rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-) -> Steps:
+def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
     """Return the statements around the rows; see ``Target.render``.
 
     Statements of a step follow each other in one session.
     """
-    there = {e.table.name for e in existing.tables} if mode != "replace" else set()
+    there = {e.table.name for e in existing.tables} if want.mode != "replace" else set()
     new = [t for t in catalog.tables if t.name not in there]
+    stored = _by_stored_name(want.rename_columns, catalog)
     return Steps(
         before=(
-            *_clearing(existing, mode),
+            *_clearing(existing, want.mode),
             *_making_names(catalog, existing, new),
             *(_making_table(t) for t in new),
         ),
-        after=after_steps(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            rename_columns=_by_stored_name(rename_columns or {}, catalog),
-        ),
+        after=after_steps(catalog, existing, msgspec.structs.replace(want, rename_columns=stored)),
     )
 
 

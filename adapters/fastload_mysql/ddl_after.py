@@ -16,8 +16,18 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from fastload.adapter import SchemaSpec
 from fastload.model import Catalog, ForeignKey, Index, Inspection, Key, QualifiedName, Step, Table
-from fastload.schema_work import Renames, TableWork, free_name, of_catalog, several
+from fastload.schema_work import (
+    GROUP,
+    Building,
+    Renames,
+    TableWork,
+    free_name,
+    of_catalog,
+    several,
+    small_groups,
+)
 from fastload_mysql.clauses import (
     constraint_name,
     definition,
@@ -29,7 +39,6 @@ from fastload_mysql.naming import LONGEST
 from fastload_mysql.quoting import ident, literal, qualified
 from fastload_mysql.renaming import rename
 
-_GROUP = 40  # small tables per step, which has one receipt
 _ANALYSED_ROWS = 50  # fewer stand on one page
 # InnoDB builds one of these at a time.
 _ALONE = ("fulltext", "spatial", "vector")
@@ -40,35 +49,24 @@ _Statement: TypeAlias = tuple[str, str]  # and the query that finds its work don
 _Present: TypeAlias = Mapping[QualifiedName, Table]
 
 
-def after_steps(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
-    rename_columns: Renames,
-) -> tuple[Step, ...]:
+def after_steps(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    work = of_catalog(
-        catalog,
-        existing,
-        mode,
-        indexes=indexes,
-        foreign_keys=foreign_keys,
-        statistics=statistics,
-        same_index=_same_index,
-    )
+    work = of_catalog(catalog, existing, want, _same_index)
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
     made = {w.name for w in work if w.is_new}
-    present = {e.table.name: e.table for e in existing.tables} if mode != "replace" else {}
-    steps = [*_large(work, present), *_small(work, present)]
-    steps += (_analyse(t, ()) for t in kept if statistics)
-    steps += _renaming(work, rename_columns, steps)
-    steps += _referring([_renamed(w, rename_columns, made) for w in work], steps)
-    return tuple(steps)
+    present = {e.table.name: e.table for e in existing.tables} if want.mode != "replace" else {}
+    building = Building()
+    for step in _large(work, present):
+        building.add(step)
+    for step, group in _small(work, present):
+        building.add(step, group)
+    for table in kept if want.statistics else ():
+        building.add(_analyse(table, ()))
+    for step in [*_renaming(work, want.rename_columns, building)]:
+        building.add(step)
+    referring = [_renamed(w, want.rename_columns, made) for w in work]
+    return (*building.steps, *_referring(referring, building))
 
 
 def _same_index(one: Index, other: Index) -> bool:
@@ -97,19 +95,18 @@ def _large(work: Sequence[TableWork], present: _Present) -> Iterator[Step]:
             yield _analyse(w.table, last)
 
 
-def _small(work: Sequence[TableWork], present: _Present) -> Iterator[Step]:
-    small = [w for w in work if w.small]
-    for start in range(0, len(small), _GROUP):
-        group = small[start : start + _GROUP]
+def _small(work: Sequence[TableWork], present: _Present) -> Iterator[tuple[Step, list[TableWork]]]:
+    for group in small_groups(work):
         statements = [s for w in group for s in _small_statements(w, present.get(w.name))]
         if statements:
-            yield Step(
+            step = Step(
                 id=f"small:{qualified(group[0].name)}",
                 title=f"indexes and keys of {several([w.name for w in group])}",
                 statements=tuple(s for s, _ in statements),
                 weight=sum(w.table.bytes for w in group),
                 done=tuple(d for _, d in statements),
             )
+            yield step, group
 
 
 def _small_statements(w: TableWork, present: Table | None) -> Iterator[_Statement]:
@@ -177,18 +174,17 @@ def _is_primary(found: Key | Index) -> bool:
     return isinstance(found, Key) and found.primary
 
 
-def _referring(work: Sequence[_Referring], steps: Sequence[Step]) -> Iterator[Step]:
+def _referring(work: Sequence[_Referring], building: Building) -> Iterator[Step]:
     """Declare foreign keys one group after the other, and check the rows side by side.
 
     A declaration takes no time but locks both tables, so it waits for what is built on either.
     """
     referring = [w for w in work if w.foreign_keys]
     last: tuple[str, ...] = ()
-    for start in range(0, len(referring), _GROUP):
-        group = referring[start : start + _GROUP]
+    for start in range(0, len(referring), GROUP):
+        group = referring[start : start + GROUP]
         tables = {w.name for w in group} | {f.references for w in group for f in w.foreign_keys}
-        needs = [s.id for s in steps if s.table in tables or s.id.startswith("small:")]
-        declare = _declaring(group, (*needs, *last))
+        declare = _declaring(group, (*building.on(sorted(tables)), *last))
         last = (declare.id,)
         yield declare
         yield from (_checking(w, last) for w in group)
@@ -242,7 +238,7 @@ def _orphan(table: QualifiedName, key: ForeignKey) -> str:
     )
 
 
-def _renaming(work: Sequence[TableWork], renames: Renames, steps: Sequence[Step]) -> Iterator[Step]:
+def _renaming(work: Sequence[TableWork], renames: Renames, building: Building) -> Iterator[Step]:
     """Rename columns before foreign keys are over them: servers refuse some changes then."""
     for w in work:
         names = {c.name for c in w.table.columns}
@@ -253,7 +249,7 @@ def _renaming(work: Sequence[TableWork], renames: Renames, steps: Sequence[Step]
                 id=f"rename:{qualified(w.name)}",
                 title=f"column names of {w.name}",
                 statements=(rename(made, new),),
-                needs=tuple(s.id for s in steps if s.table == w.name or s.id.startswith("small:")),
+                needs=building.on([w.name]),
                 table=w.name,
                 done=(_has_columns(w.table, new),),
             )

@@ -10,6 +10,7 @@ import anyio
 from pymysql.charset import charset_by_name
 
 from fastload import sessions
+from fastload.secret import forget_locals, password_of
 from fastload.url import Url
 from fastload_mysql.connecting import arguments, connecting
 from fastload_mysql.connection import Connection, Flavour, Row
@@ -46,7 +47,7 @@ _SETTINGS = {
 }
 # Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
 # refuses what does not fit, but takes the dates that only this family has, and zero as a key.
-_SQL_MODE = {
+SQL_MODE = {
     "source": "",
     "target": "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION",
 }
@@ -64,8 +65,7 @@ class MysqlDriver:
         """Connect, or take a connection out of the caller's ``aiomysql.Pool``."""
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
-                raw: Any = ServerConnection(**arguments(endpoint, self.side))
-                await raw.login()
+                raw: Any = await _connect(endpoint, self.side)
         else:
             with self.translated():
                 raw = await endpoint.acquire()
@@ -79,7 +79,7 @@ class MysqlDriver:
         connection.version = tuple(map(int, re.findall(r"\d+", str(row[0]))[:3]))
         connection.thread_id, connection.server = int(row[2]), row[3:]
         settings = _SETTINGS | dict.fromkeys(connection.product.time_limits, "0")
-        settings["sql_mode"] = f"'{_SQL_MODE[self.side]}'"
+        settings["sql_mode"] = f"'{SQL_MODE[self.side]}'"
         pairs = ", ".join(f"{name} = {value}" for name, value in settings.items())
         await connection.execute(f"SET NAMES utf8mb4, {pairs}")
         await connection.execute(
@@ -156,6 +156,17 @@ class MysqlDriver:
     def translated(self) -> AbstractContextManager[None]:
         """Turn the driver's errors raised inside into fastload's."""
         return translated(self.side)
+
+
+async def _connect(url: Url, side: str) -> ServerConnection:
+    known = arguments(url, side)
+    made = ServerConnection(**known, password=await password_of(url, side) or "")
+    try:
+        await made.login()
+    except BaseException as error:
+        forget_locals(error)
+        raise
+    return made
 
 
 def _flavour(row: Row) -> Flavour:

@@ -30,13 +30,14 @@ class _Meaning:
     Attributes:
         kind: The error on both sides; None: SourceError or TargetError.
         target: The error on the target, where it is another one.
-        retryable: Whether time may heal it; None: as its class says.
+        retryable: Whether time may heal it; None: as its class says. Likewise ``of_data``.
     """
 
     kind: type[errors.FastloadError] | None = None
     hint: str | None = None
     target: type[errors.FastloadError] | None = None
     retryable: bool | None = None
+    of_data: bool | None = None
 
 
 _LOST = _Meaning(errors.ConnectionLost, "start the run again: it continues")
@@ -47,10 +48,13 @@ _LOCKED = _Meaning(
 )
 _STOPPED = _Meaning(hint="somebody stopped the statement; start the run again", retryable=True)
 _TOO_MANY = _Meaning(
-    errors.ConnectError, "lower `parallel`, or raise max_connections on the server"
+    errors.TooManyConnections,
+    "end other sessions, or raise max_connections, or the user's max_user_connections",
 )
+_RATIONED = _Meaning(hint="the user may do so much per hour: ALTER USER, or wait")
 _CONSTRAINT = _Meaning(target=errors.ConstraintError)
 _VALUE = _Meaning(target=errors.EncodeError)
+_RAISED = _Meaning(of_data=True)
 _FULL = _Meaning(
     target=errors.TargetFull, hint="free space on the server, then start the run again"
 )
@@ -77,6 +81,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
         ((3819, 4025, 1369, 1748, 1526, 4060), _CONSTRAINT),  # checks and partitions
         ((1264, 1265, 1292, 1366, 1406, 1411, 1416, 1690, 3140, 3141, 3156, 1300), _VALUE),
         ((1261, 1262, 1118, 4079), _VALUE),
+        ((1644,), _RAISED),  # SIGNAL, of a trigger
         ((1021, 1030, 1041, 1114, 1026, 1037, 1038, 3, 28, 136, 3675), _FULL),
         ((1044, 1142, 1143, 1227, 1370, 1410, 3879), _RIGHTS),
         ((1045, 1698, 1130, 1129, 1820, 1862, 3118, 3955, 4151, 1251, 1275, 2059), _LOGIN),
@@ -95,6 +100,7 @@ _BY_NUMBER: dict[int, _Meaning] = {
 _BY_ENGINE = {1030, 1026, 3, 1041, 1037, 1038}
 _NO_ROOM = re.compile(r"(?:[Ee]rrcode: |[Ee]rror )\"?(?:28|122|135|136)\b|No space left")
 _BAD_JSON = 3140
+_OF_USER = 1226  # several limits of a user
 # MySQL names the column alone, MariaDB at times database, table and column.
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:'([^']+)'|(?:`[^`]+`\.){0,2}`([^`]+)`)")
 
@@ -133,11 +139,14 @@ def refusal(number: int, message: str, side: str, table: str | None = None) -> e
         if number == _BAD_JSON and made.column:  # it alone is told as table.column
             made.column = made.column.removeprefix(f"{(table or '').rpartition('.')[2]}.")
     made.retryable = kind.retryable if meaning.retryable is None else meaning.retryable
+    made.of_data = kind.of_data if meaning.of_data is None else side == "target"
     return made
 
 
 def _meaning(number: int, message: str) -> _Meaning:
     meaning = _BY_NUMBER.get(number, _Meaning())
+    if number == _OF_USER and "max_user_connections" not in message:
+        return _RATIONED
     if number in _BY_ENGINE and not _NO_ROOM.search(message):
         return _Meaning()
     return meaning

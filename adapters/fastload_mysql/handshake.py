@@ -16,6 +16,7 @@ from pymysql import _auth, err
 from pymysql.constants import CLIENT
 from pymysql.protocol import MysqlPacket
 
+from fastload.transport import NotEncrypted
 from fastload_mysql.compression import begin_command, compress, is_compressed
 
 # Plugins whose answer tells the password to whoever listens, or nearly so.
@@ -29,7 +30,10 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
 
     Args:
         tls_demanded: Whether to end without a login where the server takes no TLS.
+        trusts_offered_key: Whether a password may be encrypted, without TLS, by a key that the
+            server itself offers.
         compresses: Whether to compress what follows the login.
+        password: Of the user, if there is one.
         connect_timeout: Seconds from the first packet to the end of the login.
         options: Everything else that the driver takes.
     """
@@ -38,11 +42,17 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         self,
         *,
         tls_demanded: bool,
+        trusts_offered_key: bool,
         connect_timeout: float,
+        password: str = "",
         compresses: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        self._key: bytes | None = None
+        self._trusts_key = True
+        # The driver (aiomysql 0.3) encodes it as Latin-1, while servers compare UTF-8.
+        super().__init__(password=password.encode().decode("latin-1"), **options)
+        self._trusts_key = trusts_offered_key
         self._ssl_context: ssl.SSLContext | None = options.get("ssl")
         self._tls_demanded = tls_demanded
         self._compresses = compresses
@@ -63,8 +73,24 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
             self.close()
             await self._closed()
             raise
+        finally:
+            self._password = ""
         # Only load_local sends anything, whatever a server asks for elsewhere.
         self._local_infile = False
+
+    @property
+    def server_public_key(self) -> bytes | None:
+        """The key by which the driver encrypts a password where there is no TLS."""
+        return self._key
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        # What a server offers here is signed by nobody; the one that the URL names stays.
+        if self._key is not None:
+            return
+        if not self._trusts_key:
+            raise NotEncrypted("the server takes no encrypted connections")
+        self._key = key
 
     async def _closed(self) -> None:
         """Let the loop close what was opened: the driver forgets it, and the loop may end."""
@@ -74,12 +100,11 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
                 await self._opened.wait_closed()
 
     async def _get_server_information(self) -> None:
-        self._opened = self._writer
         await super()._get_server_information()
         if not self._ssl_context or self.server_capabilities & CLIENT.SSL:
             return
         if self._tls_demanded:
-            raise ssl.SSLError("the server takes no encrypted connections")
+            raise NotEncrypted("the server takes no encrypted connections")
         self._ssl_context = None
         self.client_flag &= ~CLIENT.SSL
 
@@ -91,6 +116,7 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
             compress(self._reader, self._writer)
 
     async def _read_packet(self, packet_type: Any = MysqlPacket) -> Any:
+        self._opened = self._writer  # another one once there is TLS
         self._reads_header = self._compresses
         return await super()._read_packet(packet_type)
 

@@ -24,7 +24,11 @@ from fastload_mysql.row_keys import MOST_KEPT_BYTES, RowKeys, sending
 from fastload_mysql.skipped import find_skipped
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import pyarrow as pa
+
+    Piece: TypeAlias = tuple[pa.RecordBatch, int, int, bytes]
 
 _ENCODED_BYTES = 1 << 20
 _WARNINGS = 64
@@ -47,7 +51,7 @@ class Files:
         in_pieces: bool,
     ) -> None:
         self._encoded = Encoded(reading, table, columns)
-        self._pieces = self._encode()
+        self._pieces: AsyncIterator[Piece] = self._encode()
         self._in_pieces = in_pieces
         self.keys = RowKeys(table)
         self.ended = False
@@ -56,6 +60,16 @@ class Files:
     def nulled(self) -> int:
         """Values written as NULL because the type cannot hold them."""
         return self._encoded.nulled
+
+    async def hold(self) -> None:
+        """Encode all rows now: what cannot be encoded is raised before anything is sent."""
+        pieces = [piece async for piece in self._pieces]
+
+        async def held() -> AsyncIterator[Piece]:
+            for piece in pieces:
+                yield piece
+
+        self._pieces = held()
 
     async def next(self) -> AsyncIterator[bytes]:
         """Yield pieces until the keys that have to be kept of their rows are many."""
@@ -67,7 +81,7 @@ class Files:
                 return
         self.ended = True
 
-    async def _encode(self) -> AsyncIterator[tuple[pa.RecordBatch, int, int, bytes]]:
+    async def _encode(self) -> AsyncIterator[Piece]:
         """Yield about a megabyte of rows at a time: batch, first row, end, bytes."""
         async for batch, made in self._encoded.batches():
             row = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
+from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
@@ -72,7 +73,7 @@ class RowsReading:
             with located(decoder, want):
                 async with statement(connection, sql, str(want.table.name)) as result:
                     async for block in result.batches(decoder):
-                        batch = pa.record_batch(block)
+                        batch = with_misfits(pa.record_batch(block), decoder.take_notes())
                         bytes_ += batch.nbytes
                         await self._channel.put(batch, batch.nbytes)
             self._seal = Seal(rows=decoder.rows, bytes=bytes_, nulled=decoder.nulled)
@@ -126,6 +127,7 @@ def _decoder(want: ReadSpec) -> RowsDecoder:
         [(c, _codec(want, want.table.column(c))) for c in want.columns],
         batch_bytes=want.batch_bytes,
         nulls_instead=[c for c in want.columns if want.policy(c) == "null"],
+        noted=[c for c in want.columns if want.policy(c) == "note"],
     )
 
 

@@ -13,7 +13,9 @@ from fastload_mysql.connection import Connection, Row
 from fastload_mysql.state_tables import Tables, stored_key
 
 _ONE = "run = %s AND table_schema = %s AND table_name = %s AND `partition` = %s"
-_COLUMNS = "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut, nulled"
+_COLUMNS = (
+    "table_schema, table_name, `partition`, epoch, `rows`, bytes, cut, nulled, rejected, rejects"
+)
 
 
 async def begin_receipt(connection: Connection, tables: Tables, receipt: Receipt) -> Receipt | None:
@@ -43,8 +45,16 @@ async def end_receipt(connection: Connection, tables: Tables, receipt: Receipt) 
     cut = msgspec.json.encode(receipt.cut).decode() if receipt.cut else None
     await connection.execute(
         f"UPDATE {tables.receipts} SET `rows` = %s, bytes = %s, cut = %s, nulled = %s, "
-        f"completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
-        (receipt.rows, receipt.bytes, cut, receipt.nulled, *_place(receipt)),
+        f"rejected = %s, rejects = %s, completed = UTC_TIMESTAMP(6) WHERE {_ONE}",
+        (
+            receipt.rows,
+            receipt.bytes,
+            cut,
+            receipt.nulled,
+            receipt.rejected,
+            receipt.rejects,
+            *_place(receipt),
+        ),
     )
 
 
@@ -110,7 +120,7 @@ def _place(receipt: Receipt) -> tuple[str, str, str, int]:
 
 
 def _receipt(run: str, row: Row) -> Receipt:
-    schema, name, partition, epoch, rows, bytes_, cut, nulled = row
+    schema, name, partition, epoch, rows, bytes_, cut, nulled, rejected, rejects = row
     return Receipt(
         run=run,
         epoch=epoch,
@@ -120,6 +130,8 @@ def _receipt(run: str, row: Row) -> Receipt:
         bytes=bytes_,
         cut=msgspec.json.decode(cut, type=Cut) if cut else None,
         nulled=nulled or 0,
+        rejected=rejected or 0,
+        rejects=as_text(rejects) if rejects else None,
     )
 
 

@@ -18,5 +18,6 @@ class RowsDecoder(BlockDecoder):
         batch_bytes: int = ...,
         max_field_bytes: int = ...,
         nulls_instead: Collection[str] = (),
+        noted: Collection[str] = (),
         sequence: int | None = None,
     ) -> RowsDecoder: ...

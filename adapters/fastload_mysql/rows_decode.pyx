@@ -160,6 +160,7 @@ cdef class RowsDecoder(BlockDecoder):
         batch_bytes: Size of the columns at which a batch is full.
         max_field_bytes: Longest field accepted.
         nulls_instead: Names of columns in which values without a native form become NULL.
+        noted: Likewise, and ``take_notes`` tells which.
         sequence: Number that the first packet has to have; None accepts any.
     """
 
@@ -169,12 +170,12 @@ cdef class RowsDecoder(BlockDecoder):
     cdef readonly tuple error
 
     def __cinit__(
-        self, columns, *, batch_bytes=4 << 20, max_field_bytes=1 << 30, nulls_instead=(),
+        self, columns, *, batch_bytes=4 << 20, max_field_bytes=1 << 30, nulls_instead=(), noted=(),
         sequence=None
     ):
         cdef int i
         self.packets.sequence = -1 if sequence is None else sequence & 0xFF
-        self.set_columns(columns, batch_bytes, nulls_instead)
+        self.set_columns(columns, batch_bytes, nulls_instead, noted)
         self.packets.bitmap_bytes = (self.frame.columns + 9) // 8
         self.packets.forms = <Form*>calloc(self.frame.columns + 1, sizeof(Form))
         if self.packets.forms == NULL:

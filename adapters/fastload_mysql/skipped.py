@@ -34,6 +34,7 @@ async def find_skipped(
     same = " AND ".join(f"t.{ident(c)} = k.{ident(c)}" for c in keys.columns)
     asked = ", ".join(f"k.{ident(c)}" for c in keys.columns)
     try:
+        await connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {probe}")
         await connection.execute(
             f"CREATE TEMPORARY TABLE {probe} ENGINE = InnoDB "
             f"SELECT {names} FROM {qualified(into)} LIMIT 0"

@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from fastload.errors import FastloadError
+from fastload.errors import FastloadError, TooManyConnections
 from fastload.model import Cut, Position, Table
 from fastload.tasks import task_group
 from fastload_mysql.connection import Connection
@@ -72,6 +72,7 @@ class MysqlSnapshot:
         self._tables = tables
         self._idle: list[Reader] = []
         self.cut = _UNKNOWN
+        self.readers = 0
 
     async def take(self) -> Reader:
         """Return a reader; a new one, with a cut of its own, where all are in use or lost."""
@@ -96,14 +97,24 @@ class MysqlSnapshot:
             await self.give_back(reader, reusable=reusable)
 
     async def connect(self, readers: int) -> None:
-        """Have as many connections, made side by side: no lock waits for a login."""
+        """Have as many connections, made side by side: no lock waits for a login.
+
+        Or as many as the server lets in.
+        """
+        refused: list[TooManyConnections] = []
 
         async def one() -> None:
-            self._idle.append(Reader(await self._sessions.acquire()))
+            try:
+                self._idle.append(Reader(await self._sessions.acquire()))
+            except TooManyConnections as error:
+                refused.append(error)
 
         async with task_group() as group:
             for _ in range(readers):
                 group.start_soon(one)
+        self.readers = len(self._idle)
+        if refused and not self.readers:
+            raise refused[0]
 
     async def begin_under_lock(self) -> None:
         """Begin all readers while nothing can be committed, and have them open the tables."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fastload import resume
-from fastload.errors import StateError
+from fastload.errors import StateError, TargetError
 from fastload.model import Kept, Plan, StoredRun, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
@@ -70,10 +70,14 @@ async def fence(
     One that will change the run's row says so, or it would wait for a claim that waits for it.
     """
     lock = "FOR UPDATE" if to_change else "LOCK IN SHARE MODE"
-    held = await connection.fetchval(
-        f"SELECT 1 FROM {tables.runs} WHERE run = %s AND epoch = %s {lock}",
-        (stored_key(run), epoch),
-    )
+    query = f"SELECT 1 FROM {tables.runs} WHERE run = %s AND epoch = %s {lock}"
+    try:
+        held = await connection.fetchval(query, (stored_key(run), epoch))
+    except TargetError:
+        # Gone: another process has finished the last run.
+        if await tables.there(connection):
+            raise
+        held = None
     if not held:
         raise StateError(
             f"run {run!r} was taken over by another process; this one stops",

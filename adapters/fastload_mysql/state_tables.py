@@ -25,7 +25,8 @@ _TABLES = {
     "prepared DATETIME(6) NOT NULL",
     "receipts": "run VARBINARY(255), table_schema VARBINARY(256), table_name VARBINARY(256), "
     "`partition` INT, epoch BIGINT NOT NULL, session BIGINT UNSIGNED NOT NULL, `rows` BIGINT, "
-    "bytes BIGINT, cut LONGBLOB, nulled BIGINT, completed DATETIME(6), "
+    "bytes BIGINT, cut LONGBLOB, nulled BIGINT, rejected BIGINT, rejects LONGBLOB, "
+    "completed DATETIME(6), "
     "PRIMARY KEY (run, table_schema, table_name, `partition`)",
     "steps": "run VARBINARY(255), step VARBINARY(255), completed DATETIME(6) NOT NULL, "
     "PRIMARY KEY (run, step)",

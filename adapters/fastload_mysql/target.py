@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from fastload import resume
-from fastload.adapter import Reading, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -33,6 +33,8 @@ from fastload_mysql.inspection import read_inspection
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
+from fastload_mysql.repair_statements import repair_file, repair_statements
+from fastload_mysql.sifting import attempts
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
@@ -49,6 +51,8 @@ class MysqlTarget:
             merge=True,
             clusters=True,
             mend=True,
+            writes_repairs=True,
+            rejects=True,
             notes=() if database.takes_files else (WITHOUT_FILES,),
         )
         self._sessions = sessions
@@ -77,28 +81,9 @@ class MysqlTarget:
         """Say how one column's values fit another; see the seam."""
         return fitting.fit(source, target, dialect, self._server)
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",  # columns have theirs here
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the statements around the rows; see the seam."""
-        return ddl.render(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            rename_columns=rename_columns,
-        )
+        return ddl.render(catalog, existing, want)
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, which commit by themselves, then store the plan."""
@@ -133,11 +118,42 @@ class MysqlTarget:
         write = partial(self._written, table, reading, receipt)
         return await Once(self._sessions, self._tables, plan, table, write).run()
 
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with its receipt; see the seam."""
+        async with self._sessions.lend() as connection, transaction(connection):
+            await state.fence(connection, self._tables, receipt.run, receipt.epoch)
+            stored = await begin_receipt(connection, self._tables, receipt)
+            if stored is not None:
+                return stored
+            full = await work(attempts(connection, table, table.target.name))
+            await end_receipt(connection, self._tables, full)
+        return full
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work at once with its plan; see the seam."""
+
+        async def write(connection: Connection, into: QualifiedName) -> Receipt:
+            return await work(attempts(connection, table, into))
+
+        return await Once(self._sessions, self._tables, plan, table, write).run()
+
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
         """Delete and merge rows in one transaction; see the seam."""
         async with self._sessions.lend() as connection, transaction(connection):
             await delete_rows(connection, extra, keys)
             await write_rows(connection, table, rows)
+
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Write the rows down as statements; see the seam."""
+        return await repair_statements(change, table, rows, columns)
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return what the client runs; see the seam."""
+        return repair_file(statements, notes)
 
     async def _written(
         self,
@@ -170,6 +186,10 @@ class MysqlTarget:
         """Have the log written, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, self._tables, run)
+
+    async def rest(self) -> None:
+        """Close idle connections."""
+        await self._sessions.close()
 
     def state(self) -> state.MysqlState:
         """Return the runs stored in this database."""

@@ -32,6 +32,7 @@ async def write_rows(
     into: QualifiedName | None = None,
     *,
     in_pieces: bool = False,
+    held: bool = False,
 ) -> Written:
     """Write every row of the reading.
 
@@ -42,10 +43,12 @@ async def write_rows(
         into: The table, where it is not the plan's.
         in_pieces: One statement for each megabyte, which holds the lock on the table's counter
             while the server takes it, and not while the source is waited for.
+        held: Encode all rows before the first is sent, so that one that cannot be encoded leaves
+            the connection in step; of a reading that can be read again.
     """
     name = into or table.target.name
     if not table.merge_by:
-        return await _send(connection, table, reading, name, in_pieces=in_pieces)
+        return await _send(connection, table, reading, name, in_pieces=in_pieces, held=held)
     staging = QualifiedName(name.schema, STAGING)
     await connection.execute(stage(table, name, staging))
     written = await _send(connection, table, reading, staging)
@@ -73,15 +76,23 @@ async def _send(
     into: QualifiedName,
     *,
     in_pieces: bool = False,
+    held: bool = False,
 ) -> Written:
-    columns = [(c, _codec(table, c)) for c in table.target_columns]
+    columns = codecs_of(table)
     if connection.sends_files:
         files = Files(reading, table, columns, in_pieces=in_pieces)
+        if held:
+            await files.hold()
         try:
             return Written(await load(connection, table, files, into, columns), files.nulled)
         except LocalRefused:
             connection.sends_files = False
     return Written(*await insert(connection, table, reading, into, columns))
+
+
+def codecs_of(table: TablePlan) -> list[tuple[str, str]]:
+    """Return name and codec of each column to be written, in order."""
+    return [(c, _codec(table, c)) for c in table.target_columns]
 
 
 def _codec(table: TablePlan, column: str) -> str:

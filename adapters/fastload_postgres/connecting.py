@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from fastload import errors
-from fastload.connect_options import check_known, timeout_s, tls_context, wrong
+from fastload import errors, transport
+from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_postgres.driver_errors import translate
 
 _FILES = ("sslrootcert", "sslcert", "sslkey")
-_KNOWN = ("host", "sslmode", *_FILES, "connect_timeout", "application_name")
+_KNOWN = ("host", "tls", "sslmode", *_FILES, "connect_timeout", "application_name")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_BY_WORD = {transport.OFF: "disable", transport.VERIFY: "verify-full"}
 
 
 def arguments(url: Url, side: str) -> dict[str, Any]:
-    """Return the arguments of ``asyncpg.connect``.
+    """Return the arguments of ``asyncpg.connect``, without the password.
 
     Raises:
         ConfigError: An option of the URL is unknown or wrong.
@@ -30,30 +33,65 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
     check_known(options, _KNOWN, side)
     name = options.get("application_name", "fastload")
     return {
-        "host": options.get("host") or url.host or "127.0.0.1",
+        "host": _host(url),
         "port": url.port,
         "user": url.user,
-        "password": url.password.reveal() if url.password else None,
         "database": url.database,
         "timeout": timeout_s(options, side),
         "server_settings": {"application_name": name},
-        "ssl": _tls(options, side),
+        "ssl": _tls(url, side),
     }
 
 
-def _tls(options: dict[str, str], side: str) -> ssl.SSLContext | str:
-    mode = options.get("sslmode", "prefer")
+def _host(url: Url) -> str:
+    return url.options.get("host") or url.host or "127.0.0.1"
+
+
+def _place(url: Url) -> str:
+    return f"{_host(url)}:{url.port or 5432}"
+
+
+def _mode(url: Url, side: str) -> str:
+    """Return how libpq would call what the URL asks for; the environment has no say."""
+    if word := transport.word(url.options, side, "sslmode"):
+        return _BY_WORD[word]
+    usual = "prefer" if transport.is_loopback(_host(url)) else "verify-full"
+    mode = url.options.get("sslmode", usual)
     if mode not in _MODES:
         raise wrong(f"sslmode={mode} in the URL is no mode", _MODES, side)
-    if not any(name in options for name in _FILES):
+    return mode
+
+
+def _tls(url: Url, side: str) -> ssl.SSLContext | str:
+    mode, options = _mode(url, side), dict(url.options)
+    if mode in ("disable", "allow", "prefer") and not transport.is_loopback(_host(url)):
+        transport.warn_of_plaintext(_place(url), side, surely=mode == "disable")
+    if options.get("sslrootcert") == "system":
+        del options["sslrootcert"]
+        mode = mode if mode == "disable" else "verify-full"
+    given = any(name in options for name in _FILES)
+    verifies = mode.startswith("verify") or "sslrootcert" in options
+    if mode == "disable" or (not given and (not verifies or _trusts_as_libpq())):
         return mode
-    return tls_context(options, side, _FILES, verifies=True, checks_name=mode == "verify-full")
+    return transport.context(
+        options, side, _FILES, verifies=verifies, checks_name=mode == "verify-full"
+    )
+
+
+def _trusts_as_libpq() -> bool:
+    """Say whether libpq's own places name authorities; asyncpg reads them, and what is revoked."""
+    named = os.environ.get("PGSSLROOTCERT")
+    if named:
+        return named != "system"
+    with suppress(RuntimeError):  # nobody's home
+        return (Path.home() / ".postgresql" / "root.crt").is_file()
+    return False
 
 
 @contextmanager
 def connecting(url: Url, side: str) -> Iterator[None]:
     """Turn what the driver raises while it connects into the ConnectError that says what to do."""
-    place = f"{url.host or url.options.get('host', '127.0.0.1')}:{url.port or 5432}"
+    place = _place(url)
     try:
         yield
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as e:
@@ -70,26 +108,18 @@ def connecting(url: Url, side: str) -> Iterator[None]:
         ) from e
     except socket.gaierror as e:
         raise errors.ConnectError(
-            f"the host {url.host!r} is not known",
+            f"the host {_host(url)!r} is not known",
             side=side,
             hint="check the host name in the URL and this machine's DNS",
         ) from e
     except ssl.SSLError as e:
-        raise errors.TlsError(
-            f"the encrypted connection to {place} was refused: {e.reason}",
-            side=side,
-            hint="check sslmode and sslrootcert in the URL",
-        ) from e
+        raise transport.distrust(e, place, side, "sslrootcert") from e
     except ConnectionError as e:
         # How asyncpg (0.32) says that the server takes no TLS; a closed port is its subclass.
         if "SSL" not in str(e):
             raise _nobody(place, side) from e
-        raise errors.TlsError(
-            f"the server at {place} takes no encrypted connections",
-            side=side,
-            hint="switch on ssl on the server; sslmode=prefer takes what there is; and check that "
-            "a PostgreSQL server answers there",
-        ) from e
+        also = "; and check that a PostgreSQL server answers there"
+        raise transport.unencrypted(place, side, also) from e
     except TimeoutError as e:
         raise errors.ConnectError(
             f"the server at {place} did not answer",

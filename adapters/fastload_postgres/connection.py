@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from fastload import sessions
+from fastload.secret import forget_locals, password_of
 from fastload.url import Url
 from fastload_postgres.connecting import arguments, connecting
 from fastload_postgres.driver_errors import translated
@@ -60,7 +61,7 @@ class PostgresDriver:
         made: Connection
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
-                made = await asyncpg.connect(**arguments(endpoint, self.side))
+                made = await _connect(endpoint, self.side)
         else:
             with self.translated():
                 made = await endpoint.acquire()
@@ -99,6 +100,16 @@ class PostgresDriver:
     def translated(self) -> AbstractContextManager[None]:
         """Turn asyncpg's errors raised inside into fastload's."""
         return translated(self.side)
+
+
+async def _connect(url: Url, side: str) -> Connection:
+    known = arguments(url, side)
+    try:
+        made: Connection = await asyncpg.connect(**known, password=await password_of(url, side))
+    except BaseException as error:
+        forget_locals(error)
+        raise
+    return made
 
 
 async def _configure(connection: Connection, side: str) -> None:

@@ -12,4 +12,5 @@ class CopyDecoder(BlockDecoder):
         batch_bytes: int = ...,
         max_field_bytes: int = ...,
         nulls_instead: Collection[str] = (),
+        noted: Collection[str] = (),
     ) -> CopyDecoder: ...

@@ -185,16 +185,19 @@ cdef class CopyDecoder(BlockDecoder):
         batch_bytes: Size of the columns at which a batch is full.
         max_field_bytes: Longest field accepted.
         nulls_instead: Names of columns in which values without a native form become NULL.
+        noted: Likewise, and ``take_notes`` tells which.
     """
 
     cdef bytes head
 
-    def __cinit__(self, columns, *, batch_bytes=4 << 20, max_field_bytes=1 << 30, nulls_instead=()):
+    def __cinit__(
+        self, columns, *, batch_bytes=4 << 20, max_field_bytes=1 << 30, nulls_instead=(), noted=()
+    ):
         cdef int i
         if max_field_bytes < MOST_FIXED_BYTES:
             raise ValueError(f"fields of {max_field_bytes} bytes hold no value of every type")
         self.head = b""
-        self.set_columns(columns, batch_bytes, nulls_instead)
+        self.set_columns(columns, batch_bytes, nulls_instead, noted)
         for i in range(self.frame.columns):
             set_up(&self.frame.codecs[i], self.words[i], max_field_bytes)
         self.begin_rows(tuple(_field(name, word) for name, word in columns), _MESSAGES)

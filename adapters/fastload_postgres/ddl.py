@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from fastload.adapter import SchemaSpec
 from fastload.errors import SchemaMismatch, UnsupportedType
 from fastload.model import (
     Catalog,
@@ -24,33 +25,15 @@ from fastload_postgres.touching import touching, untouched
 _STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "x": "EXTENDED", "m": "MAIN"}
 
 
-def render(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool = True,
-    foreign_keys: bool = True,
-    statistics: bool = True,
-    on_update: str = "list",
-    rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-) -> Steps:
+def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
     """Return the statements around the rows; see ``Target.render``."""
-    there = {e.table.name for e in existing.tables} if mode != "replace" else set()
+    there = {e.table.name for e in existing.tables} if want.mode != "replace" else set()
     new = [t for t in catalog.tables if t.name not in there]
     _check_types(catalog, existing, new)
-    after = after_steps(
-        catalog,
-        existing=existing,
-        mode=mode,
-        indexes=indexes,
-        foreign_keys=foreign_keys,
-        statistics=statistics,
-        rename_columns=rename_columns or {},
-    )
+    after = after_steps(catalog, existing, want)
     triggers: tuple[Step, ...] = ()
-    if on_update == "trigger":
-        triggers = tuple(touching(catalog, new, rename_columns or {}, tuple(s.id for s in after)))
+    if want.on_update == "trigger":
+        triggers = tuple(touching(catalog, new, want.rename_columns, tuple(s.id for s in after)))
         kept = [t for t in catalog.tables if t.name in there]
         left = untouched(kept, "no trigger sets it to {}, as the table is there already")
     else:
@@ -59,7 +42,7 @@ def render(
         )
     return Steps(
         before=(
-            *_clearing(existing, mode),
+            *_clearing(existing, want.mode),
             *_making_names(catalog, existing, new),
             *(_making_table(t, catalog, existing) for t in new),
             *_owning(catalog, existing, new),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Set
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Check,
@@ -23,12 +24,20 @@ from fastload.model import (
     Step,
     Table,
 )
-from fastload.schema_work import Renames, TableWork, of_catalog, renames, several
+from fastload.schema_work import (
+    GROUP,
+    Building,
+    Renames,
+    TableWork,
+    of_catalog,
+    renames,
+    several,
+    small_groups,
+)
 from fastload_postgres.quoting import ident, idents, literal, qualified
 
 # Small tables per step. Each statement holds some locks until the step's end, and the lock table
 # has 64 slots per allowed connection by default.
-_GROUP = 40
 # What autovacuum would not analyse either (autovacuum_analyze_threshold): 1,000 tables of ten
 # rows take 2 s to analyse, more than to copy, and the planner sees their one page anyway.
 _ANALYSED_ROWS = 50
@@ -36,32 +45,21 @@ _COMMENTS_PER_STEP = 200
 _PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
 
 
-def after_steps(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool,
-    foreign_keys: bool,
-    statistics: bool,
-    rename_columns: Renames,
-) -> tuple[Step, ...]:
+def after_steps(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    work = of_catalog(
-        catalog,
-        existing,
-        mode,
-        indexes=indexes,
-        foreign_keys=foreign_keys,
-        statistics=statistics,
-        same_index=_same_index,
-    )
+    work = of_catalog(catalog, existing, want, _same_index)
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
-    steps = [*_large(work), *_small(work), *(_analysing(kept) if statistics else ())]
-    steps += _referring(work, steps)
+    building = Building()
+    for step in _large(work):
+        building.add(step)
+    for step, group in _small(work):
+        building.add(step, group)
+    for table in kept if want.statistics else ():
+        building.add(_analyse(table, ()))
+    steps = [*building.steps, *_referring(work, building)]
     steps += _commenting(catalog, work, [s.id for s in steps])
-    steps += _renaming(work, rename_columns, [s.id for s in steps])
+    steps += _renaming(work, want.rename_columns, [s.id for s in steps])
     return tuple(steps)
 
 
@@ -120,10 +118,8 @@ def _has_expression(index: Index) -> bool:
     return "expression" in index.extra
 
 
-def _small(work: Sequence[TableWork]) -> Iterator[Step]:
-    small = [w for w in work if w.small]
-    for start in range(0, len(small), _GROUP):
-        group = small[start : start + _GROUP]
+def _small(work: Sequence[TableWork]) -> Iterator[tuple[Step, list[TableWork]]]:
+    for group in small_groups(work):
         statements: list[str] = []
         for w in group:
             statements += [statement for _, statement in _builds(w)]
@@ -131,16 +127,13 @@ def _small(work: Sequence[TableWork]) -> Iterator[Step]:
             if w.statistics and w.table.rows >= _ANALYSED_ROWS:
                 statements.append(f"ANALYZE {qualified(w.name)}")
         if statements:
-            yield Step(
+            step = Step(
                 id=f"small:{qualified(group[0].name)}",
                 title=f"indexes and keys of {several([w.name for w in group])}",
                 statements=tuple(statements),
                 weight=sum(w.table.bytes for w in group),
             )
-
-
-def _analysing(kept: Sequence[Table]) -> Iterator[Step]:
-    return (_analyse(t, ()) for t in kept)
+            yield step, group
 
 
 def _analyse(table: Table, needs: tuple[str, ...]) -> Step:
@@ -205,7 +198,7 @@ def _replica_identity(alter: str, table: Table) -> list[str]:
     ]
 
 
-def _referring(work: Sequence[TableWork], steps: Sequence[Step]) -> Iterator[Step]:
+def _referring(work: Sequence[TableWork], building: Building) -> Iterator[Step]:
     """Declare foreign keys, and then check the rows of each table side by side.
 
     Checking locks nothing that readers or other checks need. Declaring is only catalogue work,
@@ -218,11 +211,10 @@ def _referring(work: Sequence[TableWork], steps: Sequence[Step]) -> Iterator[Ste
     small = [w for w in referring if w.small]
     for w in large:
         tables = {w.name, *(f.references for f in w.foreign_keys)}
-        needs = tuple(s.id for s in steps if s.table in tables or s.id.startswith("small:"))
-        yield from _declaring([w], needs, made)
-    last = tuple(s.id for s in steps)
-    for start in range(0, len(small), _GROUP):
-        part = [*_declaring(small[start : start + _GROUP], last, made)]
+        yield from _declaring([w], building.on(sorted(tables)), made)
+    last = tuple(s.id for s in building.steps)
+    for start in range(0, len(small), GROUP):
+        part = [*_declaring(small[start : start + GROUP], last, made)]
         last = (part[0].id,)
         yield from part
 

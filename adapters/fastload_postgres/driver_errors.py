@@ -35,13 +35,20 @@ _BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
     "53100": (errors.TargetFull, "free space on the target, then start the run again"),
     "42501": (errors.FastloadError, "grant the right named above; fastload doctor lists them"),
     "28": (errors.AuthenticationError, None),
-    "53300": (errors.ConnectError, "lower `parallel`, or raise max_connections on the server"),
+    "53300": (
+        errors.TooManyConnections,
+        "end other sessions, or raise max_connections, or the CONNECTION LIMIT of user or database",
+    ),
     "53200": (
         errors.FastloadError,
         "raise max_locks_per_transaction on the server, or copy fewer tables at a time",
     ),
     "55P03": (errors.FastloadError, "another session holds a lock; see pg_stat_activity"),
 }
+# What servers refuse a row for: its values, constraints, views' conditions, a limit of an index or
+# of a page, and what triggers say. A COPY of another form (22P04) would be a mistake of ours.
+_OF_DATA = ("22", "23", "44000", "54000", "P0001")
+_NOT_OF_DATA = ("22P04",)
 _RETRYABLE = ("40001", "40P01", "55P03", "53300", "08", "57P")
 
 
@@ -60,6 +67,9 @@ def translate(error: BaseException, side: str, table: str | None = None) -> erro
             hint = advice
     made = kind(_message(error, side), side=side, table=table or _table_of(error), hint=hint)
     made.column = getattr(error, "column_name", None)
+    made.of_data = (
+        side == "target" and state.startswith(_OF_DATA) and not state.startswith(_NOT_OF_DATA)
+    )
     made.retryable = kind.retryable or state.startswith(_RETRYABLE)
     return made
 

@@ -11,6 +11,7 @@ import anyio
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
+from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Partition, Seal, Whole
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection
@@ -85,19 +86,17 @@ class CopyReading:
             yield chunk
 
     async def _batches(self) -> AsyncIterator[pa.RecordBatch]:
-        import pyarrow as pa
-
         decoder = _decoder(self._want)
         with located(decoder, self._want):
             async for chunk in self._chunks():
                 decoder.feed(chunk)
                 while decoder.full:
-                    yield pa.record_batch(decoder.take())
+                    yield _batch(decoder)
                     decoder.feed(b"")
             decoder.finish()
         self._nulled = decoder.nulled
         if decoder.rows_held:
-            yield pa.record_batch(decoder.take())
+            yield _batch(decoder)
 
 
 @asynccontextmanager
@@ -201,7 +200,15 @@ def _decoder(want: ReadSpec) -> CopyDecoder:
         [(c, _codec(want, want.table.column(c))) for c in want.columns],
         batch_bytes=want.batch_bytes,
         nulls_instead=[c for c in want.columns if want.policy(c) == "null"],
+        noted=[c for c in want.columns if want.policy(c) == "note"],
     )
+
+
+def _batch(decoder: CopyDecoder) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    batch = pa.record_batch(decoder.take())
+    return with_misfits(batch, decoder.take_notes())
 
 
 def _codec(want: ReadSpec, column: Column) -> str:

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 import anyio
 import asyncpg
 
-from fastload.errors import FastloadError, SnapshotLost
+from fastload.errors import FastloadError, SnapshotLost, TooManyConnections
 from fastload.model import Cut, Position, Table
 from fastload.tasks import task_group
 from fastload_postgres.catalog import current_signatures, storage
@@ -48,6 +48,7 @@ class PostgresSnapshot:
         self._idle: list[Connection] = []
         self.token = token
         self.cut = cut
+        self.readers = 0
 
     async def take(self) -> Connection:
         """Return a connection inside the snapshot, joining one more where all are in use."""
@@ -87,13 +88,21 @@ class PostgresSnapshot:
         return connection
 
     async def join(self, readers: int) -> None:
-        """Join this many readers at once."""
+        """Join this many readers at once, or as many as the server lets in."""
+        refused: list[TooManyConnections] = []
+
+        async def one() -> None:
+            try:
+                self._idle.append(await self._join())
+            except TooManyConnections as error:
+                refused.append(error)
+
         async with task_group() as group:
             for _ in range(readers):
-                group.start_soon(self._join_one)
-
-    async def _join_one(self) -> None:
-        self._idle.append(await self._join())
+                group.start_soon(one)
+        self.readers = len(self._idle)
+        if refused and not self.readers:
+            raise refused[0]
 
     async def prove_parts(self, connection: Connection, table: Table) -> None:
         """Raise SnapshotLost where a partitioned table has other parts than at the beginning.

@@ -7,15 +7,18 @@ so a claim waits for transactions of the earlier owner, and none can begin after
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import asyncpg
 import msgspec
 
 from fastload import resume
 from fastload.errors import StateError
 from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
 from fastload_postgres.connection import Connection, Sessions
+from fastload_postgres.orphans import naming_orphans
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -32,7 +35,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.runs (
 CREATE TABLE IF NOT EXISTS {SCHEMA}.receipts (
     run text, table_schema text, table_name text, partition integer,
     epoch bigint NOT NULL, rows bigint, bytes bigint, cut text, nulled bigint,
-    completed timestamptz,
+    rejected bigint, rejects text, completed timestamptz,
     PRIMARY KEY (run, table_schema, table_name, partition));
 CREATE UNLOGGED TABLE IF NOT EXISTS {SCHEMA}.receipts_of_unlogged (
     LIKE {SCHEMA}.receipts INCLUDING ALL) INHERITS ({SCHEMA}.receipts);
@@ -55,9 +58,10 @@ _BEGIN_RECEIPTS = {
 }
 _END_RECEIPT = f"""
 UPDATE {SCHEMA}.receipts
-SET rows = $5, bytes = $6, cut = $7, nulled = $8, completed = clock_timestamp()
+SET rows = $5, bytes = $6, cut = $7, nulled = $8, rejected = $9, rejects = $10,
+    completed = clock_timestamp()
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
-_RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled"
+_RECEIPT = "table_schema, table_name, partition, epoch, rows, bytes, cut, nulled, rejected, rejects"
 _ONE_RECEIPT = f"""
 SELECT {_RECEIPT} FROM {SCHEMA}.receipts
 WHERE run = $1 AND table_schema = $2 AND table_name = $3 AND partition = $4"""
@@ -136,14 +140,15 @@ async def begin_receipt(
     Waits for another writer of the same partition to end.
     """
     name = receipt.table
-    began = await connection.fetchval(
-        _BEGIN_RECEIPTS[unlogged],
-        receipt.run,
-        receipt.epoch,
-        name.schema,
-        name.name,
-        receipt.partition,
-    )
+    with _still_known(receipt.run):
+        began = await connection.fetchval(
+            _BEGIN_RECEIPTS[unlogged],
+            receipt.run,
+            receipt.epoch,
+            name.schema,
+            name.name,
+            receipt.partition,
+        )
     if began:
         return None
     row = await connection.fetchrow(
@@ -167,6 +172,8 @@ async def end_receipt(connection: Connection, receipt: Receipt) -> None:
         receipt.bytes,
         msgspec.json.encode(receipt.cut).decode() if receipt.cut else None,
         receipt.nulled,
+        receipt.rejected,
+        receipt.rejects,
     )
 
 
@@ -177,13 +184,17 @@ async def forget_receipts(connection: Connection, run: str, table: QualifiedName
 
 async def fence(connection: Connection, run: str, epoch: int) -> None:
     """Hold the run against claims until the transaction ends; StateError if it was claimed."""
-    if not await connection.fetchval(f"SELECT 1 FROM {_FENCE} f", run, epoch):
+    with _still_known(run):
+        held = await connection.fetchval(f"SELECT 1 FROM {_FENCE} f", run, epoch)
+    if not held:
         raise _fenced(run)
 
 
 async def begin_step(connection: Connection, run: str, epoch: int, step: str) -> bool:
     """Insert the step's row; False where it is done already."""
-    if await connection.fetchval(_BEGIN_STEP, run, epoch, step):
+    with _still_known(run):
+        began = await connection.fetchval(_BEGIN_STEP, run, epoch, step)
+    if began:
         return True
     await fence(connection, run, epoch)
     return False
@@ -197,7 +208,7 @@ class PostgresState:
 
     async def claim(self, run: str) -> StoredRun | None:
         """Raise the run's epoch and return what is stored of it."""
-        async with self._sessions.lend() as connection:
+        async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return None
             async with connection.transaction():
@@ -221,7 +232,7 @@ class PostgresState:
 
     async def discard(self, run: str) -> None:
         """Forget the run; the last one takes the schema with it."""
-        async with self._sessions.lend() as connection:
+        async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return
             async with connection.transaction():
@@ -256,6 +267,15 @@ async def pass_barrier(connection: Connection, run: str) -> Kept:
     return Kept(receipts=counts[0], steps=counts[1])
 
 
+@contextmanager
+def _still_known(run: str) -> Iterator[None]:
+    """Say what it means where the state is gone: another process has finished the last run."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise _fenced(run) from error
+
+
 def _fenced(run: str) -> StateError:
     return StateError(
         f"run {run!r} was taken over by another process; this one stops",
@@ -286,6 +306,8 @@ def _receipt(run: str, row: Record) -> Receipt:
         bytes=row["bytes"],
         cut=msgspec.json.decode(row["cut"], type=Cut) if row["cut"] else None,
         nulled=row["nulled"] or 0,
+        rejected=row["rejected"] or 0,
+        rejects=row["rejects"],
     )
 
 

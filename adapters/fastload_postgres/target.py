@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastload import resume
-from fastload.adapter import Reading, TargetCapabilities
+from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -14,7 +14,6 @@ from fastload.model import (
     Inspection,
     Kept,
     Plan,
-    QualifiedName,
     Receipt,
     Step,
     Steps,
@@ -22,13 +21,15 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.written import completed
-from fastload_postgres import ddl, fitting, once, state
+from fastload_postgres import ddl, fitting, once, orphans, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.inspection import read_inspection
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
+from fastload_postgres.repair_statements import repair_file, repair_statements
 from fastload_postgres.sequences import advance
+from fastload_postgres.sifting import attempts
 from fastload_postgres.translation import translate
 from fastload_postgres.writing import Layouts, delete_rows, write_rows
 
@@ -58,6 +59,8 @@ class PostgresTarget:
         merge=True,
         wires=frozenset({BINARY_WIRE, TEXT_WIRE}),
         mend=True,
+        writes_repairs=True,
+        rejects=True,
     )
     default_schema = DEFAULT_SCHEMA
 
@@ -80,29 +83,9 @@ class PostgresTarget:
         """Say how one column's values fit another; see the seam."""
         return fitting.fit(source, target, dialect)
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the statements around the rows; see the seam."""
-        return ddl.render(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            statistics=statistics,
-            on_update=on_update,
-            rename_columns=rename_columns,
-        )
+        return ddl.render(catalog, existing, want)
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, then store the plan durably, in the last transaction."""
@@ -126,10 +109,14 @@ class PostgresTarget:
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run one after-data step with its receipt."""
-        async with self._sessions.lend() as connection:
+        async with (
+            orphans.naming_orphans(self._sessions, run, step.title),
+            self._sessions.lend() as connection,
+        ):
             if step.alone:
                 await connection.execute(*step.statements)
             async with connection.transaction():
+                await orphans.mark(connection, run, step.title)
                 if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
                     settings = _STEP_SETTINGS.format(lanes=self._lanes, workers=width - 1)
                     await connection.execute(settings)
@@ -143,7 +130,13 @@ class PostgresTarget:
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
-        async with self._sessions.lend() as connection, connection.transaction():
+        work = f"partition {receipt.partition} of {receipt.table}"
+        async with (
+            orphans.naming_orphans(self._sessions, receipt.run, work),
+            self._sessions.lend() as connection,
+            connection.transaction(),
+        ):
+            await orphans.mark(connection, receipt.run, work)
             # What a crash takes from an unlogged table, it takes from its receipts too.
             unlogged = table.target.extra.get("persistence") == "u"
             stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
@@ -163,6 +156,27 @@ class PostgresTarget:
             await once.run_after(connection, plan)
         return full
 
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Do the work in one transaction with its receipt; see the seam."""
+        async with self._sessions.lend() as connection, connection.transaction():
+            unlogged = table.target.extra.get("persistence") == "u"
+            stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
+            if stored is not None:
+                return stored
+            full = await work(await attempts(connection, table, self._layouts))
+            await state.end_receipt(connection, full)
+        return full
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Do the work in one transaction with its plan; see the seam."""
+        async with once.one_transaction(self._sessions) as connection:
+            await once.run_before(connection, plan)
+            full = await work(await attempts(connection, table, self._layouts))
+            await once.run_after(connection, plan)
+        return full
+
     async def _written(
         self, connection: Connection, table: TablePlan, reading: Reading, receipt: Receipt
     ) -> Receipt:
@@ -177,6 +191,17 @@ class PostgresTarget:
             await delete_rows(connection, extra, keys, self._layouts)
             await write_rows(connection, table, rows, self._layouts)
 
+    async def repair_statements(
+        self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Let the server write the rows down as statements; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await repair_statements(connection, change, table, rows, columns, self._layouts)
+
+    def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
+        """Return what psql runs; see the seam."""
+        return repair_file(statements, notes)
+
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget the table's receipts and rows, and store its new partitions."""
         async with self._sessions.lend() as connection, connection.transaction():
@@ -190,6 +215,10 @@ class PostgresTarget:
         """Commit a row synchronously, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, run)
+
+    async def rest(self) -> None:
+        """Close idle connections."""
+        await self._sessions.close()
 
     def state(self) -> state.PostgresState:
         """Return the runs stored in this database."""

@@ -29,7 +29,7 @@ from fastload_postgres.reading import TEXT_WIRE
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_STAGING = "fastload_staging"
+STAGING = "fastload_staging"
 _ENCODED_BYTES = 1 << 20
 
 
@@ -75,12 +75,11 @@ async def write_rows(
     connection: Connection, table: TablePlan, reading: Reading, layouts: Layouts
 ) -> Written:
     """Write every row of the reading."""
-    name = str(table.target.name)
-    with translated("target", name), _explained(table):
+    with explained(table):
         if not table.merge_by:
             return await _copy_in(connection, table, reading, layouts, table.target.name)
         await connection.execute(_stage(table))
-        staging = QualifiedName("pg_temp", _STAGING)
+        staging = QualifiedName("pg_temp", STAGING)
         written = await _copy_in(connection, table, reading, layouts, staging)
         await connection.execute(_merge(table))
         await connection.execute(f"DROP TABLE {qualified(staging)}")
@@ -91,16 +90,24 @@ async def delete_rows(
     connection: Connection, table: TablePlan, keys: Reading, layouts: Layouts
 ) -> None:
     """Delete the rows that have one of these keys, which are the plan's columns."""
-    with translated("target", str(table.target.name)), _explained(table):
-        await connection.execute(_stage(table))
-        staging = QualifiedName("pg_temp", _STAGING)
-        await _copy_in(connection, table, keys, layouts, staging)
+    with explained(table):
+        staging = await stage_rows(connection, table, keys, layouts)
         same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.target_columns)
         await connection.execute(
             f"DELETE FROM {qualified(table.target.name)} AS t "
             f"USING {qualified(staging)} AS s WHERE {same}"
         )
         await connection.execute(f"DROP TABLE {qualified(staging)}")
+
+
+async def stage_rows(
+    connection: Connection, table: TablePlan, rows: Reading, layouts: Layouts
+) -> QualifiedName:
+    """Bring rows into a temporary table of the target's column types, and return its name."""
+    await connection.execute(_stage(table))
+    staging = QualifiedName("pg_temp", STAGING)
+    await _copy_in(connection, table, rows, layouts, staging)
+    return staging
 
 
 async def _copy_in(
@@ -213,10 +220,11 @@ def _located(table: TablePlan, batch: pa.RecordBatch) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(table: TablePlan) -> Iterator[None]:
+def explained(table: TablePlan) -> Iterator[None]:
     """Say what to do about rows that the target refuses."""
     try:
-        yield
+        with translated("target", str(table.target.name)):
+            yield
     except ConstraintError as error:
         error.table = error.table or str(table.target.name)
         error.hint = error.hint or (
@@ -232,7 +240,7 @@ def _explained(table: TablePlan) -> Iterator[None]:
 def _stage(table: TablePlan) -> str:
     columns = ", ".join(ident(c) for c in table.target_columns)
     return (
-        f"CREATE TEMPORARY TABLE {ident(_STAGING)} ON COMMIT DROP AS "
+        f"CREATE TEMPORARY TABLE {ident(STAGING)} ON COMMIT DROP AS "
         f"SELECT {columns} FROM {qualified(table.target.name)} WITH NO DATA"
     )
 
@@ -246,6 +254,6 @@ def _merge(table: TablePlan) -> str:
     # Sorted by key, an upsert touches each index page once: 126 k against 102 k rows/s.
     return (
         f"INSERT INTO {qualified(table.target.name)} ({columns}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {columns} FROM pg_temp.{ident(_STAGING)} ORDER BY {key} "
+        f"SELECT {columns} FROM pg_temp.{ident(STAGING)} ORDER BY {key} "
         f"ON CONFLICT ({key}) DO {action}"
     )

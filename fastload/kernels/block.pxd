@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 
 from fastload.kernels.codec cimport NO_FAULT, NO_MEMORY, NO_NATIVE_FORM, Codec, Fault
 from fastload.kernels.column cimport NULL_FIELD, Column, finish_block
-from fastload.kernels.growable cimport Buffer
+from fastload.kernels.growable cimport Buffer, append
 
 
 cdef struct Frame:
@@ -20,6 +20,12 @@ cdef struct Frame:
     bint* has_null            # [column]
     bint* nulls_instead       # [column]: what has no native form becomes NULL
     int64_t nulled            # values that have
+    bint* noted               # [column]: such values are noted, each with its row's bytes
+    Buffer notes              # of the batch: a Note, and then the bytes
+
+
+cdef struct Note:
+    int64_t row, column, row_bytes
 
 
 cdef enum Stop:
@@ -60,12 +66,26 @@ cdef inline int decode_column(
         fields[done] = NULL_FIELD
         frame.has_null[column] = True
         frame.nulled += 1
+        if frame.noted[column] and note(frame, column, mark.own.length + done, done):
+            fault.code = NO_MEMORY
+            return 0
         fault.code, fault.in_item = NO_FAULT, False
         done = codec.decode(codec, fields, rows, limit, fault)
     if done == rows and finish_block(&codec.column, fields, rows, frame.has_null[column]):
         fault.code = NO_MEMORY
         return 0
     return done
+
+
+cdef inline int note(Frame* frame, int column, int64_t row, int row_of_block) noexcept nogil:
+    """Keep which value became NULL; -1 when memory has run out."""
+    cdef Note kept
+    cdef const char* start = frame.row_starts[row_of_block] + frame.row_header
+    kept.row, kept.column = row, column
+    kept.row_bytes = frame.row_starts[row_of_block + 1] - start
+    if append(&frame.notes, <const char*>&kept, sizeof(Note)):
+        return -1
+    return append(&frame.notes, start, kept.row_bytes)
 
 
 cdef struct ColumnMark:

@@ -24,7 +24,7 @@ cdef class BlockDecoder:
     cdef readonly bytes failed_row
 
     # What a format calls when it is constructed, in this order, with its codecs in between.
-    cdef int set_columns(self, columns, int64_t batch_bytes, nulls_instead) except -1
+    cdef int set_columns(self, columns, int64_t batch_bytes, nulls_instead, noted) except -1
     cdef int begin_rows(self, tuple fields, dict messages) except -1
 
     # What a format says about itself.

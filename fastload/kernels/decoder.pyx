@@ -14,18 +14,18 @@ from collections import deque
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastload.kernels.arrow_export cimport Shared, array_capsule, drop, schema_capsule
 from fastload.kernels.block cimport (
-    BLOCK_FULL, FAULTY, ROW_IN_PIECES, ROW_INCOMPLETE, TRAILER, Frame, Stop
+    BLOCK_FULL, FAULTY, ROW_IN_PIECES, ROW_INCOMPLETE, TRAILER, Frame, Note, Stop
 )
 from fastload.kernels.codec cimport (
     AFTER_TRAILER, BLOCK, CUT_OFF, NO_MEMORY, NO_NATIVE_FORM, Codec, Fault, begin_columns,
     tear_down
 )
 from fastload.kernels.column cimport Column, expect_as_much, start, trim_buffers
-from fastload.kernels.growable cimport append, dispose
+from fastload.kernels.growable cimport Buffer, append, dispose
 
 from fastload.errors import DecodeError, Unrepresentable
 
@@ -102,7 +102,7 @@ cdef class BlockDecoder:
         self.names, self.words, self.messages = (), (), {}
         self.schema = (b"", b"+s", b"", ())
 
-    cdef int set_columns(self, columns, int64_t batch_bytes, nulls_instead) except -1:
+    cdef int set_columns(self, columns, int64_t batch_bytes, nulls_instead, noted) except -1:
         """Make room for columns and blocks of rows."""
         cdef Frame* frame = &self.frame
         cdef int i, count = len(columns)
@@ -117,14 +117,16 @@ cdef class BlockDecoder:
         frame.row_starts = <const char**>calloc(frame.block_rows + 1, sizeof(char*))
         frame.has_null = <bint*>calloc(count + 1, sizeof(bint))
         frame.nulls_instead = <bint*>calloc(count + 1, sizeof(bint))
+        frame.noted = <bint*>calloc(count + 1, sizeof(bint))
         if (
             frame.codecs == NULL or frame.fields == NULL or frame.row_starts == NULL
-            or frame.has_null == NULL or frame.nulls_instead == NULL
+            or frame.has_null == NULL or frame.nulls_instead == NULL or frame.noted == NULL
         ):
             raise MemoryError
         frame.columns = count
         for i in range(count):
-            frame.nulls_instead[i] = self.names[i] in nulls_instead
+            frame.noted[i] = self.names[i] in noted
+            frame.nulls_instead[i] = frame.noted[i] or self.names[i] in nulls_instead
         return 0
 
     cdef int begin_rows(self, tuple fields, dict messages) except -1:
@@ -146,6 +148,8 @@ cdef class BlockDecoder:
         free(self.frame.row_starts)
         free(self.frame.has_null)
         free(self.frame.nulls_instead)
+        free(self.frame.noted)
+        dispose(&self.frame.notes)
         dispose(&self.carry)
 
     def __arrow_c_schema__(self):
@@ -207,6 +211,24 @@ cdef class BlockDecoder:
         batch.num_rows = self.rows_held
         self.rows_held = self.held_bytes = 0
         return batch
+
+    def take_notes(self):
+        """Return what became NULL and was to be noted: row of its batch, column, value as text.
+
+        Of the batch that was taken last, before anything else is fed.
+        """
+        cdef Buffer* notes = &self.frame.notes
+        cdef int64_t at = 0
+        cdef Note kept
+        found = []
+        while at < notes.used:
+            memcpy(&kept, notes.data + at, sizeof(Note))
+            at += sizeof(Note)
+            row = PyBytes_FromStringAndSize(notes.data + at, kept.row_bytes)
+            at += kept.row_bytes
+            found.append((kept.row, kept.column, self.told(kept.column, row)))
+        dispose(notes)
+        return found
 
     def finish(self):
         """Check that the stream was complete.

@@ -57,8 +57,8 @@ class Proxy:
         """Close every connection."""
         for task in self._open:
             task.cancel()
-        while self._open:
-            await asyncio.sleep(0)
+        if self._open:
+            await asyncio.wait(self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

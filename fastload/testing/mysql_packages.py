@@ -20,12 +20,14 @@ from pathlib import Path
 from fastload.testing.mysql_programs import (
     FOLDER_VARIABLE,
     folder,
+    mariadb_plugins,
     mariadb_program,
     mysql_tree,
 )
 from fastload.testing.private_server import ServerUnavailable, servers_required
 
 _MARIADB = ("mariadb-server-core", "mariadb-client-core")
+_MARIADB_PLUGINS = "mariadb-server"
 _MARIADB_PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "openssl")
 _MYSQL = ("mysql-server-core", "mysql-client-core")
 _SUITE = "sid"
@@ -44,6 +46,22 @@ def install_mariadb() -> None:
     with locked(folder()):  # apt does not wait while another process updates its lists
         _run("apt-get", *_QUIET, "update")
         _run("apt-get", *_QUIET, *options, "install", *wanted.split())
+
+
+def unpack_mariadb_plugins() -> None:
+    """Unpack the plugins, which come in a package that would start a server of its own."""
+    if mariadb_plugins():
+        return
+    with locked(folder()):
+        if not mariadb_plugins():
+            partial = folder() / "partial-plugins"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            _run("apt-get", *_QUIET, "download", _MARIADB_PLUGINS, cwd=partial)
+            for package in partial.glob("*.deb"):
+                _run("dpkg-deb", "--extract", package, partial)
+            partial.chmod(0o755)
+            partial.rename(folder() / "mariadb-plugins")
 
 
 def install_mysql() -> None:
@@ -138,10 +156,12 @@ def locked(place: Path) -> Iterator[None]:
         yield
 
 
-def _run(*command: str | Path) -> str:
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, cwd=cwd
+        )
     except FileNotFoundError as error:
         raise ServerUnavailable(f"this needs Debian's {command[0]}") from error
     if done.returncode:
@@ -151,8 +171,12 @@ def _run(*command: str | Path) -> str:
 
 
 def main() -> int:
-    """Install both, say what could not be, and fail only where servers are required."""
-    steps: tuple[Callable[[], None], ...] = (install_mariadb, install_mysql)
+    """Install them, say what could not be, and fail only where servers are required."""
+    steps: tuple[Callable[[], None], ...] = (
+        install_mariadb,
+        unpack_mariadb_plugins,
+        install_mysql,
+    )
     failed = False
     for step in steps:
         try:

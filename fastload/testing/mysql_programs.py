@@ -34,6 +34,12 @@ def mysql_tree() -> Path | None:
     return _trusted(folder() / "tree")
 
 
+def mariadb_plugins() -> Path | None:
+    """Return the folder of MariaDB's plugins, if it was unpacked; raises likewise."""
+    tree = _trusted(folder() / "mariadb-plugins")
+    return tree / "usr/lib/mysql/plugin" if tree else None
+
+
 def release_tree(flavour: Flavour, version: str) -> Path | None:
     """Return where ``mysql_releases`` has unpacked a release, if it has; raises likewise."""
     return _trusted(folder() / f"{flavour}-{version}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastload.testing.mysql_programs import Flavour, MysqlSpec
+from fastload.testing.mysql_programs import Flavour, MysqlSpec, mariadb_plugins
 
 USER = "fastload"
 _OPTIONS = {
@@ -52,7 +52,8 @@ def settings_of(spec: MysqlSpec, *, fsync: bool) -> dict[str, str]:
 def program_places(spec: MysqlSpec) -> dict[str, Path]:
     """Return where a server finds what its package has beside the programs."""
     if spec.tree is None or spec.share is None:
-        return {}
+        plugins = mariadb_plugins()
+        return {"plugin_dir": plugins} if plugins else {}
     found = {"lc_messages_dir": spec.share, "character_sets_dir": spec.share / "charsets"}
     if spec.release:
         return {"basedir": spec.tree, **found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fastload import planner
 from fastload.adapter import Endpoint, Selection, Source, Target
@@ -14,20 +14,52 @@ from fastload.model import Catalog, Column, Cut, KeyRange, QualifiedName, Table
 from fastload.registry import open_source, open_target
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side
+from fastload.verification.matching import Suspect
 from fastload.verification.pairs import TablePair, can_be_exact, pair_tables
 from fastload.verification.result import TableCheck, VerifyResult
 from fastload.verification.sides import Side
 from fastload.verification.verifier import Located, Verifier
 
+Suspects: TypeAlias = Mapping[QualifiedName, Mapping[int, Suspect]]
 Ranges = Mapping[QualifiedName, Sequence[KeyRange]]
 Exact = Mapping[QualifiedName, Collection[str]]
 
 
+Only = Mapping[QualifiedName, Collection[int]]
+
+
 class Compared(NamedTuple):
-    """A result, and the rows that would make the target equal."""
+    """A result, and the rows that would make the target equal.
+
+    Attributes:
+        suspects: What differs, by source table and the hash of its key.
+        pairs: By source table.
+    """
 
     result: VerifyResult
     located: list[Located]
+    suspects: Suspects
+    pairs: Mapping[QualifiedName, TablePair]
+
+
+class Compare(Protocol):
+    """Compares two databases; see ``compare``."""
+
+    async def __call__(
+        self, options: CopyOptions, ranges: Ranges | None = None, exact: Exact | None = None
+    ) -> Compared:
+        """Compare the selected tables."""
+
+
+def comparing(here: Endpoint, there: Endpoint, limit: int) -> Compare:
+    """Return what compares two databases that nobody writes to."""
+
+    async def run(
+        options: CopyOptions, ranges: Ranges | None = None, exact: Exact | None = None
+    ) -> Compared:
+        return await compare(here, there, options, limit, ranges, exact)
+
+    return run
 
 
 class Pairing(NamedTuple):
@@ -50,6 +82,7 @@ async def compare(
     limit: int,
     ranges: Ranges | None = None,
     exact: Exact | None = None,
+    only: Only | None = None,
 ) -> Compared:
     """Compare the selected tables of a source with their counterparts.
 
@@ -60,6 +93,7 @@ async def compare(
         limit: Rows of each table to locate.
         ranges: Key ranges to compare alone.
         exact: Columns to read in their exact form from the start.
+        only: Hashes of the keys whose rows are compared alone.
     """
     began = time.monotonic()
     lanes = options.parallel
@@ -71,7 +105,8 @@ async def compare(
             names = await _names_there(target, catalog, options)
         async with open_source(there, connections=lanes) as reading:
             pairing = await pair_up(catalog, reading, target, names, options, exact or {})
-            checks, located, cuts = await _run(source, reading, pairing, options, limit, ranges)
+            found = await _run(source, reading, pairing, options, limit, ranges, only)
+    checks, located, suspects, cuts = found
     by_name = {c.table: c for c in (*checks, *pairing.absent)}
     result = VerifyResult(
         tables=tuple(by_name[t.name] for t in catalog.tables),
@@ -79,7 +114,7 @@ async def compare(
         losses=pairing.losses,
         inconsistent_because=doubts_of(cuts),
     )
-    return Compared(result, located)
+    return Compared(result, located, suspects, {p.source.name: p for p in pairing.pairs})
 
 
 async def _names_there(
@@ -188,20 +223,23 @@ async def _run(
     options: CopyOptions,
     limit: int,
     ranges: Ranges | None,
-) -> tuple[list[TableCheck], list[Located], set[Cut]]:
+    only: Only | None,
+) -> tuple[list[TableCheck], list[Located], Suspects, set[Cut]]:
     pairs, lanes = pairing.pairs, options.parallel
     memory = options.memory_bytes
     if not pairs:
-        return [], [], set()
+        return [], [], {}, set()
     async with side_by_side(
         source.snapshot([p.source for p in pairs], lanes),
         reading.snapshot([p.target for p in pairs], lanes),
     ) as (at, at_there):
         here = Side(source, at, "source", lanes=lanes, memory=memory)
         there = Side(reading, at_there, "target", lanes=lanes, memory=memory)
-        verifier = Verifier(here, there, lanes=lanes, limit=limit, memory=memory, ranges=ranges)
+        verifier = Verifier(
+            here, there, lanes=lanes, limit=limit, memory=memory, ranges=ranges, only=only
+        )
         checks = await verifier.run(pairs)
-    return checks, verifier.located, here.cuts | there.cuts
+    return checks, verifier.located, verifier.suspects, here.cuts | there.cuts
 
 
 def doubts_of(cuts: Iterable[Cut]) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastload.verification.pairs import TablePair
+from fastload.verification.pairs import TablePair, is_integer
 from fastload.verification.result import ColumnDifference, Difference
 from fastload.verification.sides import Side, hashing, hashing_of, numbers
 
@@ -16,19 +16,41 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 200
 
 
+class Changed(NamedTuple):
+    """The source's rows that differ from the target's in these columns, which are the source's."""
+
+    columns: tuple[str, ...]
+    rows: list[pa.RecordBatch]
+
+
+class Suspect(NamedTuple):
+    """The rows of one key, as the sorted hashes of the rows that only one side has.
+
+    Attributes:
+        place: The first column of the key, where it is a whole number.
+    """
+
+    here: tuple[int, ...]
+    there: tuple[int, ...]
+    place: int | None
+
+
 class Matched(NamedTuple):
     """What rows of both sides come to.
 
     Attributes:
-        rows: The source's rows that are missing or different on the target.
+        missing: The source's rows that the target does not have.
         extra: The target's rows that the source does not have.
         more: Whether rows were left out.
+        suspects: What differs, by the hash of its key.
     """
 
     differences: tuple[Difference, ...]
-    rows: list[pa.RecordBatch]
+    changed: list[Changed]
+    missing: list[pa.RecordBatch]
     extra: list[pa.RecordBatch]
     more: bool
+    suspects: dict[int, Suspect]
 
 
 class _Row(NamedTuple):
@@ -44,28 +66,36 @@ def match(
     there: Side,
     batches: tuple[Sequence[pa.RecordBatch], Sequence[pa.RecordBatch]],
     limit: int,
+    only: Container[int] | None = None,
 ) -> Matched:
-    """Match the rows that both sides have picked."""
+    """Match the rows that both sides have picked, those of all keys or only of keys so hashed."""
     left, right = (
-        _unmatched(side, pair, some) for side, some in zip((here, there), batches, strict=True)
+        _unmatched(side, pair, some, only)
+        for side, some in zip((here, there), batches, strict=True)
     )
     _cancel(left, right)
+    suspects = _suspects(pair, batches, left, right)
     both, missing, extra = _apart(left, right)
     more = len(both) + len(missing) + len(extra) > limit
     both, rest = both[:limit], limit - min(limit, len(both))
     missing, rest = missing[:rest], rest - min(rest, len(missing))
     extra = extra[:rest]
+    different = _different(pair, here, there, batches, both)
     found = [
-        *_different(pair, here, there, batches, both),
+        *different,
         *_alone(pair, here, batches[0], missing, "missing"),
         *_alone(pair, there, batches[1], extra, "extra"),
     ]
-    rows = _taken(batches[0], [*(a for a, _ in both), *missing])
-    return Matched(tuple(found), rows, _taken(batches[1], extra), more)
+    changed = _changed(batches[0], [a for a, _ in both], different)
+    alone = _taken(batches[0], missing), _taken(batches[1], extra)
+    return Matched(tuple(found), changed, *alone, more, suspects)
 
 
 def _unmatched(
-    side: Side, pair: TablePair, batches: Sequence[pa.RecordBatch]
+    side: Side,
+    pair: TablePair,
+    batches: Sequence[pa.RecordBatch],
+    only: Container[int] | None,
 ) -> defaultdict[int, list[_Row]]:
     """Return rows by the hash of their key."""
     tool = hashing_of(side, pair)
@@ -73,8 +103,47 @@ def _unmatched(
     for place, batch in enumerate(batches):
         rows, keys = map(numbers, tool.hasher.hashes(tool.flat(batch)))
         for row, (key, row_hash) in enumerate(zip(keys, rows, strict=True)):
-            found[key].append(_Row(key, row_hash, place, row))
+            if only is None or key in only:
+                found[key].append(_Row(key, row_hash, place, row))
     return found
+
+
+def _suspects(
+    pair: TablePair,
+    batches: tuple[Sequence[pa.RecordBatch], Sequence[pa.RecordBatch]],
+    left: Mapping[int, list[_Row]],
+    right: Mapping[int, list[_Row]],
+) -> dict[int, Suspect]:
+    """Return what is left of either side by key."""
+    found = {}
+    for key in {**left, **right}:
+        here, there = left.get(key, []), right.get(key, [])
+        if here or there:
+            side = 0 if here else 1
+            first = (here or there)[0]
+            place = _place(pair, batches[side][first.batch], first.row)
+            ours, theirs = (tuple(sorted(r.hash for r in rows)) for rows in (here, there))
+            found[key] = Suspect(ours, theirs, place)
+    return found
+
+
+def _place(pair: TablePair, batch: pa.RecordBatch, row: int) -> int | None:
+    if not pair.key:
+        return None
+    first = pair.pairs[pair.key[0]]
+    if not (is_integer(first.source) and is_integer(first.target)):
+        return None
+    return int(batch.column(pair.key[0])[row].as_py())
+
+
+def _changed(
+    batches: Sequence[pa.RecordBatch], rows: Sequence[_Row], found: Sequence[Difference]
+) -> list[Changed]:
+    """Return the rows that differ, those together that differ in the same columns."""
+    groups: defaultdict[tuple[str, ...], list[_Row]] = defaultdict(list)
+    for row, difference in zip(rows, found, strict=True):
+        groups[tuple(c.column for c in difference.columns)].append(row)
+    return [Changed(columns, _taken(batches, some)) for columns, some in groups.items()]
 
 
 def _cancel(left: dict[int, list[_Row]], right: dict[int, list[_Row]]) -> None:
@@ -191,7 +260,8 @@ def shown(scalar: pa.Scalar) -> str | None:
     try:
         value = scalar.as_py()
     except (ValueError, OverflowError):
-        return str(scalar)
+        # Python has no such date, str() asks Python too, and Arrow's text knows 16 bits of years.
+        return f"{scalar.value:,} ({scalar.type}, since 1970)"
     if value is None:
         return None
     if isinstance(value, bytes):

@@ -204,6 +204,12 @@ def is_integer(column: Column) -> bool:
     return _family(column.arrow) == "integer"
 
 
+def most_of(column: Column) -> int:
+    """Return the greatest value of a column of whole numbers."""
+    unsigned, bits = re.fullmatch(r"(u?)int(8|16|32|64)", column.arrow).groups()  # type: ignore[union-attr]
+    return int(2 ** (int(bits) - (not unsigned)) - 1)
+
+
 def _exact(pair: Pair) -> Pair:
     assert pair.source.exact is not None
     storage = _OPAQUE.fullmatch(pair.source.exact)

@@ -28,7 +28,7 @@ from fastload.errors import Unrepresentable, VerificationError
 from fastload.model import Catalog, Cut, Partition, Plan, QualifiedName, Receipt, Seal, TablePlan
 from fastload.registry import open_source
 from fastload.tasks import task_group
-from fastload.verification.comparison import Pairing, compare, doubts_of, pair_up
+from fastload.verification.comparison import Pairing, comparing, doubts_of, pair_up
 from fastload.verification.pairs import TablePair, kind_of
 from fastload.verification.repairing import narrowed, repairer
 from fastload.verification.result import TableCheck, VerifyResult, summary
@@ -228,15 +228,22 @@ class Passing:
 
     async def _compared(self, names: Sequence[QualifiedName]) -> VerifyResult:
         options = narrowed(self._options, names)
-        compared = await compare(self._here, self._there, options, LIMIT)
-        return compared.result.with_repair(repairer(self._here, self._there, options, LIMIT))
+        compare = comparing(self._here, self._there, LIMIT)
+        compared = await compare(options)
+        return compared.result.with_repair(repairer(self._here, self._there, options, compare))
 
 
-def raise_unequal(result: VerifyResult) -> None:
-    """Raise what a copy says whose target is not equal to its source."""
+def raise_unequal(result: VerifyResult, rejected: Sequence[str] = ()) -> None:
+    """Raise what a copy says whose target is not equal to its source.
+
+    Args:
+        result: Of the comparison.
+        rejected: What is told of rows that were rejected, which the target does not have.
+    """
     if not result.equal:
+        told = f"; rejected rows are missing: {'; '.join(rejected)}" if rejected else ""
         raise VerificationError(
-            f"the copy is complete and differs from its source: {summary(result)}",
+            f"the copy is complete and differs from its source: {summary(result)}{told}",
             result=result,
             hint="error.result names the rows; await error.result.repair() mends them. Where the "
             "source is being written to, rows that changed since the copy differ too",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from fastload import planner
-from fastload.adapter import Endpoint, Mending, Target
+from fastload.adapter import Endpoint, Mending, Source, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
 from fastload.errors import PlanError, SchemaMismatch
@@ -16,7 +17,7 @@ from fastload.model import Column, Cut, QualifiedName, Seal, TablePlan
 from fastload.registry import open_source, open_target
 from fastload.selection import selection_of
 from fastload.typemap import schema_of
-from fastload.verification.comparison import Ranges, compare
+from fastload.verification.comparison import Compare, Ranges
 from fastload.verification.result import Difference, TableCheck, VerifyResult
 from fastload.verification.verifier import Located
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def repairer(
-    here: Endpoint, there: Endpoint, options: CopyOptions, limit: int
+    here: Endpoint, there: Endpoint, options: CopyOptions, compare: Compare
 ) -> Callable[[VerifyResult], Awaitable[VerifyResult]]:
     """Return what repairs a result of these two databases."""
 
@@ -33,14 +34,13 @@ def repairer(
         """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
         differing = [t for t in result.tables if not t.equal]
         _check_there(differing)
-        chosen = msgspec.structs.replace(
-            narrowed(options, [t.table for t in differing]), mode="upsert"
-        )
-        plans = await _plans(here, there, chosen)
-        ranges, exact = _ranges(differing), {name: p.exact for name, p in plans.items()}
+        chosen = narrowed(options, [t.table for t in differing])
+        async with _both(here, there) as (source, target):
+            plans = await plans_of(source, target, chosen)
+        ranges, exact = ranges_of(differing), {name: p.exact for name, p in plans.items()}
         last: tuple[Difference, ...] = ()
         while True:
-            compared = await compare(here, there, chosen, limit, ranges, exact)
+            compared = await compare(chosen, ranges, exact)
             found = compared.result.differences
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
@@ -86,34 +86,54 @@ def narrowed(options: CopyOptions, names: Sequence[QualifiedName]) -> CopyOption
     )
 
 
-def _ranges(tables: Sequence[TableCheck]) -> Ranges:
+def ranges_of(tables: Sequence[TableCheck]) -> Ranges:
+    """Return the key ranges in which tables were found to differ, where they are known."""
     return {t.table: t.ranges for t in tables if t.ranges}
 
 
-async def _plans(
-    here: Endpoint, there: Endpoint, options: CopyOptions
+@asynccontextmanager
+async def _both(here: Endpoint, there: Endpoint) -> AsyncIterator[tuple[Source, Target]]:
+    async with (
+        open_source(here, connections=1) as source,
+        open_target(there, connections=1) as target,
+    ):
+        yield source, target
+
+
+async def plans_of(
+    source: Source, target: Target, options: CopyOptions
 ) -> dict[QualifiedName, TablePlan]:
     """Return how rows of these tables are merged into the target."""
-    async with open_source(here, connections=1) as source, open_target(there, connections=1) as to:
-        if not to.capabilities.mend:
-            raise PlanError(
-                "this target cannot be repaired row by row",
-                side="target",
-                hint="copy the tables anew with mode='truncate'",
-            )
-        options = options.between(source.default_schema, to.default_schema)
-        options = msgspec.structs.replace(options, route="arrow")
-        catalog = await source.catalog(selection_of(options))
-        wanted = to.translate(planner.renamed(catalog, options))
-        existing = await to.inspect(wanted)
-        plan = planner.make(
-            catalog, wanted, existing, source=source, target=to, options=options, run="repair"
+    if not target.capabilities.mend:
+        raise PlanError(
+            "this target cannot be repaired row by row",
+            side="target",
+            hint="copy the tables anew with mode='truncate'",
         )
+    options = options.between(source.default_schema, target.default_schema)
+    options = msgspec.structs.replace(options, route="arrow", mode="upsert")
+    catalog = await source.catalog(selection_of(options))
+    wanted = target.translate(planner.renamed(catalog, options))
+    existing = await target.inspect(wanted)
+    plan = planner.make(
+        catalog, wanted, existing, source=source, target=target, options=options, run="repair"
+    )
     return {t.source.name: t for t in plan.tables}
 
 
 async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
     """Write and delete the rows that were located, in one transaction."""
+    fitted = fit_to(plan, located)
+    extra, keys = keys_of(fitted, located)
+    await cast("Mending", target).mend(fitted, held(fitted, located, located.rows), extra, keys)
+
+
+def fit_to(plan: TablePlan, located: Located) -> TablePlan:
+    """Return the plan by which located rows are written.
+
+    Raises:
+        SchemaMismatch: They do not have all columns that would have to be written.
+    """
     pair = located.pair
     exact = tuple(p.source.name for p in pair.pairs if p.exact)
     order = [c for c in plan.columns if c in {p.source.name for p in pair.pairs}]
@@ -124,16 +144,17 @@ async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
             column=missing[0],
             hint="copy the table anew with mode='truncate'",
         )
-    plan = msgspec.structs.replace(plan, exact=exact)
-    columns = [pair.source.column(c) for c in order]
-    rows = Held(
-        columns, exact, [b.select(order) for b in located.rows], names=list(plan.target_columns)
-    )
-    extra, keys = _keys(plan, located)
-    await cast("Mending", target).mend(plan, rows, extra, keys)
+    return msgspec.structs.replace(plan, exact=exact)
 
 
-def _keys(plan: TablePlan, located: Located) -> tuple[TablePlan, Held]:
+def held(plan: TablePlan, located: Located, batches: Sequence[pa.RecordBatch]) -> Held:
+    """Return some of the rows that the source has, as the plan writes them."""
+    columns = [located.pair.source.column(c) for c in plan.columns]
+    chosen = [b.select(list(plan.columns)) for b in batches]
+    return Held(columns, plan.exact, chosen, names=list(plan.target_columns))
+
+
+def keys_of(plan: TablePlan, located: Located) -> tuple[TablePlan, Held]:
     """Return the keys of the target's rows that are to go, as the target's own values."""
     key = plan.merge_by
     table = located.pair.target

@@ -61,6 +61,10 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
         not_compared: Columns of which nothing is said.
         because: Why nothing was compared; None where it was.
         ranges: Key ranges that differ.
+        live: Whether rows that differed were read again; the counts, of the first moment, then
+            say nothing.
+        caught_up: Rows that differed at first, and that the target then had.
+        unsettled: Rows that the source kept changing, of which nothing can be said.
     """
 
     table: QualifiedName
@@ -74,6 +78,9 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     not_compared: tuple[NotCompared, ...] = ()
     because: str | None = None
     ranges: tuple[KeyRange, ...] = ()
+    live: bool = False
+    caught_up: int = 0
+    unsettled: int = 0
 
     @property
     def name(self) -> str:
@@ -83,8 +90,8 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def equal(self) -> bool:
         """Whether no difference was found in the columns that were compared."""
-        found = self.differences or self.more or self.unlocated or self.because
-        return not found and self.rows == self.rows_target
+        found = self.differences or self.more or self.unlocated or self.because or self.unsettled
+        return not found and (self.live or self.rows == self.rows_target)
 
     @property
     def title(self) -> str:
@@ -206,7 +213,7 @@ def summary(result: VerifyResult) -> str:
     if result.equal:
         return f"equal: {compared}, {duration(result.seconds)}"
     bad = [t for t in result.tables if not t.equal]
-    more = "at least " if any(t.more or t.unlocated for t in bad) else ""
+    more = "at least " if any(t.more or t.unlocated or t.unsettled for t in bad) else ""
     found = f"{more}{count(len(result.differences), 'difference')}"
     return f"{found} in {count(len(bad), 'table')}, of {compared}, {duration(result.seconds)}"
 
@@ -216,11 +223,13 @@ def table_line(table: TableCheck) -> str:
     if table.because:
         return table.because
     if table.equal:
-        return f"equal, {table.how}"
+        behind = f"; {count(table.caught_up, 'row')} caught up" if table.caught_up else ""
+        return f"equal, {table.how}{behind}"
     kinds = [d.kind for d in table.differences]
     told = [f"{kinds.count(k):,} {k}" for k in ("missing", "extra", "different") if k in kinds]
     told += ["more rows differ than are listed"] if table.more else []
     told += [f"{count(table.unlocated, 'part')} with other hashes"] if table.unlocated else []
+    told += [f"{count(table.unsettled, 'row')} kept changing"] if table.unsettled else []
     return "; ".join(told) or "the counts of rows differ"
 
 

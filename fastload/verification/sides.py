@@ -50,6 +50,7 @@ class Side:
         self.at = at
         self.word = word
         self.cuts: set[Cut] = set()
+        lanes = min(lanes, at.readers)
         self._lanes = anyio.Semaphore(lanes)
         self._count = lanes
         self._batch_bytes = min(_BATCH_BYTES, memory // lanes // 16)

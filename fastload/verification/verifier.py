@@ -8,7 +8,7 @@ all that is read once more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -18,7 +18,7 @@ from fastload.adapter import Fingerprint
 from fastload.errors import Unrepresentable
 from fastload.model import Extent, KeyRange, NullKeys, Partition, PhysicalRange, QualifiedName
 from fastload.tasks import task_group
-from fastload.verification.matching import Matched, match
+from fastload.verification.matching import Changed, Matched, Suspect, match
 from fastload.verification.pairs import TablePair, can_be_exact, is_integer
 from fastload.verification.result import Difference, TableCheck
 from fastload.verification.sides import Side, Wanted, hashing_of
@@ -37,8 +37,14 @@ class Located(NamedTuple):
     """Rows to make a table's target equal to its source; see ``Matched``."""
 
     pair: TablePair
-    rows: list[pa.RecordBatch]
+    changed: list[Changed]
+    missing: list[pa.RecordBatch]
     extra: list[pa.RecordBatch]
+
+    @property
+    def rows(self) -> list[pa.RecordBatch]:
+        """The source's rows that are missing or different on the target."""
+        return [*(b for c in self.changed for b in c.rows), *self.missing]
 
 
 class _Part(NamedTuple):
@@ -54,8 +60,10 @@ class _Found:
     def __init__(self) -> None:
         self.rows = self.rows_target = self.unlocated = 0
         self.differences: list[Difference] = []
-        self.source_rows: list[pa.RecordBatch] = []
-        self.extra_rows: list[pa.RecordBatch] = []
+        self.changed: list[Changed] = []
+        self.missing: list[pa.RecordBatch] = []
+        self.extra: list[pa.RecordBatch] = []
+        self.suspects: dict[int, Suspect] = {}
         self.ranges: list[KeyRange] = []
         self.more = False
         self.other = False
@@ -71,9 +79,11 @@ class Verifier:
         limit: Differences of a table to locate.
         memory: Bound of the rows that are held to be matched.
         ranges: Key ranges to compare alone, by source table.
+        only: Hashes of the keys whose rows are compared alone, by source table.
 
     Attributes:
         located: What would make each differing table equal, as far as it was located.
+        suspects: The keys that differ, by source table.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class Verifier:
         limit: int,
         memory: int,
         ranges: Mapping[QualifiedName, Sequence[KeyRange]] | None = None,
+        only: Mapping[QualifiedName, Collection[int]] | None = None,
     ) -> None:
         self._here = here
         self._there = there
@@ -93,7 +104,9 @@ class Verifier:
         self._limit = limit
         self._memory = memory
         self._ranges = ranges or {}
+        self._only = only or {}
         self.located: list[Located] = []
+        self.suspects: dict[QualifiedName, dict[int, Suspect]] = {}
 
     async def run(self, pairs: Sequence[TablePair]) -> list[TableCheck]:
         """Compare tables, some side by side, the largest first."""
@@ -131,6 +144,8 @@ class Verifier:
         found = _Found()
         here, there = self._here.source.capabilities, self._there.source.capabilities
         hashed = by_server(pair, here.fingerprint, there.fingerprint)
+        # A few keys are not what a server's hash of a whole part is about.
+        hashed = hashed and pair.source.name not in self._only
         parts = await self._parts(pair)
 
         async def one(part: _Part) -> None:
@@ -140,8 +155,9 @@ class Verifier:
         async with task_group() as group:
             for part in parts:
                 group.start_soon(one, part)
-        if found.source_rows or found.extra_rows:
-            self.located.append(Located(pair, found.source_rows, found.extra_rows))
+        if found.changed or found.missing or found.extra:
+            self.located.append(Located(pair, found.changed, found.missing, found.extra))
+        self.suspects[pair.source.name] = found.suspects
         return check_of(pair, found, hashed)
 
     async def _part(self, pair: TablePair, part: _Part, found: _Found, hashed: bool) -> None:
@@ -153,7 +169,7 @@ class Verifier:
         here, there = await self._buckets(pair, part)
         if not hashed:
             found.rows, found.rows_target = found.rows + here.rows, found.rows_target + there.rows
-        differing = here.differing(there)
+        differing = self._suspected(pair, here.bits, here.differing(there))
         if differing:
             found.more |= await self._locate(pair, part, found, here.bits, differing)
         elif hashed:
@@ -212,11 +228,22 @@ class Verifier:
         kept = tuple(
             wanted.filtered(hashing_of(s, pair), rows[s.word]) for s in (self._here, self._there)
         )
-        matched = match(pair, self._here, self._there, (kept[0], kept[1]), left)
+        only = self._only.get(pair.source.name)
+        matched = match(pair, self._here, self._there, (kept[0], kept[1]), left, only)
         _take(found, matched)
-        if not matched.differences:
+        if not matched.differences and only is None:
             found.unlocated += 1
         return matched.more or wanted.cut or len(chosen) < len(differing)
+
+    def _suspected(
+        self, pair: TablePair, bits: int, differing: list[tuple[int, int, int]]
+    ) -> list[tuple[int, int, int]]:
+        """Return the buckets that hold keys which are to be compared."""
+        only = self._only.get(pair.source.name)
+        if only is None:
+            return differing
+        buckets = {key >> (64 - bits) for key in only}
+        return [d for d in differing if d[0] in buckets]
 
     async def _parts(self, pair: TablePair) -> list[_Part]:
         if ranges := self._ranges.get(pair.source.name):
@@ -254,8 +281,10 @@ def check_of(pair: TablePair, found: _Found, hashed: bool) -> TableCheck:
 
 def _take(found: _Found, matched: Matched) -> None:
     found.differences += matched.differences
-    found.source_rows += matched.rows
-    found.extra_rows += matched.extra
+    found.changed += matched.changed
+    found.missing += matched.missing
+    found.extra += matched.extra
+    found.suspects |= matched.suspects
 
 
 def _within(differing: Sequence[tuple[int, int, int]], most_rows: int) -> Iterator[int]:

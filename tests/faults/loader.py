@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import Any
 
 import fastload
 from fastload import partition

@@ -21,6 +21,7 @@ from fastload.errors import (
     StateError,
     TargetError,
     TargetFull,
+    TooManyConnections,
     Unrepresentable,
     VerificationError,
 )
@@ -95,7 +96,11 @@ def test_every_error_has_a_code_of_its_own():
 
 
 def test_what_may_be_tried_again():
-    assert {c for c in CLASSES if c.retryable} == {ConnectError, ConnectionLost}
+    assert {c for c in CLASSES if c.retryable} == {
+        ConnectError,
+        ConnectionLost,
+        TooManyConnections,
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_what_may_be_tried_again():
     [
         (ConfigError, "AdapterNotFound"),
         (PlanError, "UnsupportedType SchemaMismatch LossyType TargetNotEmpty"),
-        (ConnectError, "AuthenticationError DatabaseNotFound TlsError"),
+        (ConnectError, "AuthenticationError DatabaseNotFound TlsError TooManyConnections"),
         (SourceError, "TableNotFound DecodeError SnapshotLost LogLost"),
         (TargetError, "EncodeError ConstraintError Unrepresentable TargetFull"),
         (StateError, "ResumeRefused"),

@@ -9,6 +9,7 @@ from fastload_mysql.ddl import render
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastload.adapter import SchemaSpec
 from fastload.errors import SchemaMismatch
 from fastload.model import (
     Catalog,
@@ -61,7 +62,8 @@ def there(*tables: Table) -> Inspection:
 
 def rendered(*tables: Table, **options: Any) -> Steps:
     catalog = Catalog(dialect="mysql", tables=tables)
-    return render(catalog, **{"existing": Inspection(), "mode": "create", **options})
+    there = options.pop("existing", Inspection())
+    return render(catalog, there, SchemaSpec(**{"mode": "create", **options}))
 
 
 def before(*tables: Table, **options: Any) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastload_postgres.ddl import render
 
+from fastload.adapter import SchemaSpec
 from fastload.errors import SchemaMismatch, UnsupportedType
 from fastload.model import (
     Catalog,
@@ -49,7 +50,7 @@ def rendered(
     *tables: Table, existing: Inspection | None = None, mode: str = "create", **facts: Any
 ) -> Steps:
     catalog = Catalog(dialect="postgres", tables=tables or (table(),), **facts)
-    return render(catalog, existing=existing or Inspection(), mode=mode)
+    return render(catalog, existing or Inspection(), SchemaSpec(mode=mode))
 
 
 def before(*tables: Table, **given: Any) -> dict[str, str]:

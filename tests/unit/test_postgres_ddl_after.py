@@ -9,6 +9,7 @@ from fastload_postgres.ddl_after import after_steps
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Check,
@@ -49,11 +50,9 @@ def table(name: str, *, rows: int = BIG, schema: str = "public", **facts: Any) -
 def after(
     *tables: Table, existing: Inspection | None = None, mode: str = "create", **given: Any
 ) -> list[Step]:
-    options = {"indexes": True, "foreign_keys": True, "statistics": True, "rename_columns": {}}
     catalog = Catalog(dialect="postgres", tables=tables, enums=given.pop("enums", ()))
-    return list(
-        after_steps(catalog, existing=existing or Inspection(), mode=mode, **{**options, **given})
-    )
+    want = SchemaSpec(mode=mode, **given)
+    return list(after_steps(catalog, existing or Inspection(), want))
 
 
 def the(steps: list[Step], word: str, statement: str = "") -> Step:

@@ -9,6 +9,7 @@ from fastload_postgres.quoting import ident, literal, qualified
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastload.adapter import SchemaSpec
 from fastload.errors import FastloadError
 from fastload.model import (
     Catalog,
@@ -86,7 +87,8 @@ def test_conditions_are_half_open_and_leave_null_keys_out():
 
 def after(*tables, mode="create", existing=(), **options):
     catalog = Catalog(dialect="postgres", tables=tables)
-    return ddl.render(catalog, existing=Inspection(tables=existing), mode=mode, **options).after
+    want = SchemaSpec(mode=mode, **options)
+    return ddl.render(catalog, Inspection(tables=existing), want).after
 
 
 def order(steps):

@@ -11,6 +11,7 @@ from fastload_postgres.translation import translate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastload.adapter import SchemaSpec
 from fastload.errors import PlanError, UnsupportedType
 from fastload.model import (
     Catalog,
@@ -65,12 +66,12 @@ def index(name: str, *columns: IndexColumn, **facts: Any) -> Index:
 
 
 def before(made: Catalog) -> dict[str, str]:
-    steps = render(made, existing=Inspection(), mode="create").before
+    steps = render(made, Inspection(), SchemaSpec(mode="create")).before
     return {s.id: "; ".join(s.statements) for s in steps}
 
 
 def after(made: Catalog) -> list[str]:
-    steps = render(made, existing=Inspection(), mode="create").after
+    steps = render(made, Inspection(), SchemaSpec(mode="create")).after
     return [statement for s in steps for statement in s.statements]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastload.errors import ConnectionLost, ConstraintError, StateError
+from fastload.lanes import Lanes
 from fastload.model import Plan, Step
 from fastload.progress import Meter
 from fastload.steps import run_steps, ways_to_end
@@ -52,7 +53,7 @@ async def run(
     plan = Plan(
         run="r", source="s", target="t", mode="create", guarantee="L3", tables=(), after=(*steps,)
     )
-    await run_steps(target, plan, 3, done=done, lanes=lanes, meter=meter)
+    await run_steps(target, plan, 3, done=done, lanes=Lanes(lanes, meter), meter=meter)
     return meter
 
 

@@ -11,6 +11,7 @@ import pytest
 import fastload
 from fastload.model import Column, Key, QualifiedName, Table
 from fastload.testing.memory import StoredTable, database, forget
+from fastload.verification.matching import shown
 from fastload.verification.pairs import kind_of, pair_tables
 
 NAME = QualifiedName("public", "t")
@@ -113,6 +114,13 @@ def test_a_copy_is_equal_and_every_change_is_named(shop, copied):
     ]
     assert "id=&#x27;2&#x27;" in result._repr_html_()
     assert pickle.loads(pickle.dumps(result)).differences == result.differences
+
+
+def test_moments_that_python_does_not_have_are_shown():
+    day, moment = pa.scalar(-800_000, pa.date32()), pa.scalar(-(2**60), pa.timestamp("us", "UTC"))
+    assert shown(day) == "-800,000 (date32[day], since 1970)"
+    assert (shown(moment) or "").startswith("-1,152,921,504,606,846,976 (timestamp")
+    assert shown(pa.scalar(None, pa.date32())) is None
 
 
 def test_a_limit_says_that_there_is_more(shop, copied):

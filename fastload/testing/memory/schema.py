@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Column,
     Fit,
     Inspection,
     NotCarried,
-    QualifiedName,
     Step,
     Steps,
     Table,
@@ -80,24 +80,15 @@ def fit(source: Column, target: Column) -> Fit:
     return Fit(possible=False, reason=f"{here} is not written into {there}")
 
 
-def render(
-    catalog: Catalog,
-    *,
-    existing: Inspection,
-    mode: str,
-    indexes: bool,
-    foreign_keys: bool,
-    rename_columns: Mapping[QualifiedName, Mapping[str, str]],
-) -> Steps:
+def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
     """Return the steps before and after the rows; see ``Target.render``."""
     before: list[Step] = []
     after: list[Step] = []
     for table in catalog.tables:
-        is_new = mode == "replace" or existing.table(table.name) is None
-        before += _before(table, mode, is_new)
+        is_new = want.mode == "replace" or existing.table(table.name) is None
+        before += _before(table, want.mode, is_new)
         if is_new:
-            names = dict(rename_columns.get(table.name, {}))
-            after += _after(table, indexes, foreign_keys, names)
+            after += _after(table, want)
     for sequence in catalog.sequences:
         bare = msgspec.structs.replace(sequence, last_value=None)
         made = write_down(MakeSequence(bare))
@@ -119,14 +110,13 @@ def _before(table: Table, mode: str, is_new: bool) -> Iterator[Step]:
         yield Step(id=f"table:{table.name}", title=title, statements=tuple(statements))
 
 
-def _after(
-    table: Table, indexes: bool, foreign_keys: bool, names: dict[str, str]
-) -> Iterator[Step]:
+def _after(table: Table, want: SchemaSpec) -> Iterator[Step]:
+    names = dict(want.rename_columns.get(table.name, {}))
     declare = Declare(
         table.name,
         keys=table.keys,
-        indexes=table.indexes if indexes else (),
-        foreign_keys=table.foreign_keys if foreign_keys else (),
+        indexes=table.indexes if want.indexes else (),
+        foreign_keys=table.foreign_keys if want.foreign_keys else (),
     )
     keys = Step(
         id=f"keys:{table.name}",

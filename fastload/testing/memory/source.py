@@ -43,8 +43,9 @@ class MemorySnapshot:
 
     token = None
 
-    def __init__(self, tables: dict[QualifiedName, StoredTable]) -> None:
+    def __init__(self, tables: dict[QualifiedName, StoredTable], readers: int) -> None:
         self.tables = tables
+        self.readers = readers
         self.cut = Cut(visible=f"memory:{id(self):x}")
 
 
@@ -101,7 +102,7 @@ class MemorySource:
                     hint="nothing was copied from this snapshot; start the run again",
                 )
             held[table.name] = now
-        yield MemorySnapshot(held)
+        yield MemorySnapshot(held, readers)
 
     async def partitions(
         self, table: Table, at: MemorySnapshot, want: PartitionSpec

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
 
 from fastload import resume
-from fastload.adapter import Reading, TargetCapabilities
+from fastload.adapter import Attempt, Reading, SchemaSpec, TargetCapabilities, Work
 from fastload.errors import EncodeError, StateError
 from fastload.model import (
     Catalog,
@@ -29,7 +29,7 @@ from fastload.model import (
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.testing.memory import schema
-from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check_key, keys_of
+from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check, check_key, keys_of
 from fastload.testing.memory.source import DEFAULT_SCHEMA
 from fastload.testing.memory.statements import Empty, execute, write_down
 from fastload.written import Written, completed
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class MemoryTarget:
     """Writes one database."""
 
-    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True)
+    capabilities = TargetCapabilities(guarantee="L3", ddl=True, merge=True, rejects=True)
     default_schema = DEFAULT_SCHEMA
 
     def __init__(self, database: MemoryDatabase) -> None:
@@ -68,27 +68,9 @@ class MemoryTarget:
         """Say how one column's values fit another."""
         return schema.fit(source, target)
 
-    def render(
-        self,
-        catalog: Catalog,
-        *,
-        existing: Inspection,
-        mode: str,
-        indexes: bool = True,
-        foreign_keys: bool = True,
-        statistics: bool = True,
-        on_update: str = "list",
-        rename_columns: Mapping[QualifiedName, Mapping[str, str]] | None = None,
-    ) -> Steps:
+    def render(self, catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
         """Return the schema work; there are no statistics."""
-        return schema.render(
-            catalog,
-            existing=existing,
-            mode=mode,
-            indexes=indexes,
-            foreign_keys=foreign_keys,
-            rename_columns=rename_columns or {},
-        )
+        return schema.render(catalog, existing, want)
 
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps and store the plan."""
@@ -169,6 +151,52 @@ class MemoryTarget:
         nulled = full.nulled + sum(lost for _, lost in taken)
         return msgspec.structs.replace(full, nulled=nulled)
 
+    async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
+        """Collect the rows of good attempts, then change rows and receipt at once."""
+        key = (receipt.run, receipt.table, receipt.partition)
+        async with self._database.writing.setdefault(key, anyio.Lock()):
+            self._database.fence(receipt.run, receipt.epoch)
+            if done := self._database.receipts.get(key):
+                return done
+            taken: list[pa.Table] = []
+            full = await work(self._attempts(table, taken))
+            self._database.fence(receipt.run, receipt.epoch)
+            self._insert(table, taken)
+            self._database.receipts[key] = full
+            return full
+
+    async def sift_once(
+        self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work
+    ) -> Receipt:
+        """Change all at once, or put back what was there."""
+        tables, sequences = dict(self._database.tables), dict(self._database.sequences)
+        try:
+            for statement in (s for step in plan.before for s in step.statements):
+                execute(self._database, statement)
+            taken: list[pa.Table] = []
+            full = await work(self._attempts(table, taken))
+            self._insert(table, taken)
+            for statement in (s for step in plan.after for s in step.statements):
+                execute(self._database, statement)
+        except BaseException:
+            self._database.tables, self._database.sequences = tables, sequences
+            raise
+        return full
+
+    def _attempts(self, table: TablePlan, taken: list[pa.Table]) -> Attempt:
+        """Return what adds rows to those taken, where the table would have all of them."""
+        import pyarrow as pa
+
+        async def attempt(rows: Reading) -> Written:
+            found = [self._taken(table, batch) async for batch in rows]
+            stored = self._database.tables[table.target.name]
+            new = [batch for batch, _ in found]
+            check(stored.table, pa.concat_tables([stored.rows, *taken, *new]))
+            taken.extend(new)
+            return _counted(new, sum(lost for _, lost in found))
+
+        return attempt
+
     def _taken(self, table: TablePlan, batch: pa.RecordBatch) -> tuple[pa.Table, int]:
         """Return a batch in the target's columns and types; those without a source are NULL.
 
@@ -229,6 +257,9 @@ class MemoryTarget:
             receipts=sum(k[0] == run for k in self._database.receipts),
             steps=len(stored.steps) if stored else 0,
         )
+
+    async def rest(self) -> None:
+        """Do nothing: there are no connections."""
 
     def state(self) -> MemoryState:
         """Return the runs of this database."""

@@ -18,11 +18,12 @@ from fastload_mysql.connecting import arguments
 from fastload_mysql.driver import MysqlDriver, open_sessions
 
 from fastload import errors
+from fastload.secret import Secret
 from fastload.testing import private_server
 from fastload.testing.mysql_fake_server import fake_server, listening
 from fastload.testing.mysql_programs import spec_of
 from fastload.testing.private_server import free_port
-from fastload.url import Secret, Url
+from fastload.url import Url
 
 pytestmark = pytest.mark.mysql
 
@@ -217,8 +218,26 @@ async def test_native_password(user):
         assert await connection.fetchval("SELECT 1") == 1
 
 
+@pytest.fixture
+def ed25519(server):
+    server.execute("INSTALL SONAME 'auth_ed25519'")
+    yield
+    server.execute("UNINSTALL SONAME 'auth_ed25519'")
+
+
+@pytest.mark.usefixtures("ed25519")
+@pytest.mark.parametrize("user", [("ed25519", p) for p in PASSWORDS], indirect=True)
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+async def test_ed25519(user):
+    async with lent(user) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    error = await refused(replace(user, password=Secret("another")))
+    assert isinstance(error, errors.AuthenticationError)
+
+
 async def test_ed25519_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "nacl", None)
+    monkeypatch.setattr("pymysql._auth._nacl_bindings", None)  # which it keeps once it has it
     switch = b"\xfeclient_ed25519\0" + bytes(range(32))
     async with fake_server(login=switch) as fake:
         error = await refused(fake.url)
@@ -321,9 +340,9 @@ async def test_too_many_connections(server):
         for connection in held:
             connection.close()
         server.execute(f"SET GLOBAL max_connections = {was}")
-    assert type(error) is errors.ConnectError
+    assert type(error) is errors.TooManyConnections
     assert error.retryable
-    assert "parallel" in error.hint
+    assert "max_connections" in error.hint
 
 
 @pytest.mark.parametrize(("says", "told"), [(b"", "did not answer"), (b"HTTP/1.1 400 \r\n", "")])

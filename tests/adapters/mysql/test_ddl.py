@@ -13,6 +13,7 @@ from fastload_mysql.flavours import server_of
 from fastload_mysql.numbering import advances, standing
 from fastload_mysql.translation import translate
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Check,
@@ -138,7 +139,8 @@ def foreign(server: MysqlServer) -> Catalog:
 
 
 def rendered(catalog: Catalog, **given: Any) -> Steps:
-    return render(catalog, **{"existing": Inspection(), "mode": "create", **given})
+    there = given.pop("existing", Inspection())
+    return render(catalog, there, SchemaSpec(**{"mode": "create", **given}))
 
 
 def run(server: MysqlServer, *steps: Step) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fastload_mysql.ddl import render
 from fastload_mysql.translation import translate
 
+from fastload.adapter import SchemaSpec
 from fastload.model import (
     Catalog,
     Check,
@@ -135,7 +136,7 @@ def table(flavour: str) -> Table:
 
 def made(server: MysqlServer, catalog: Catalog) -> str:
     """Make the tables, all of it twice, and return what the server then shows."""
-    steps = render(catalog, existing=Inspection(), mode="create")
+    steps = render(catalog, Inspection(), SchemaSpec(mode="create"))
     for step in (*steps.before, *steps.before, *steps.after):
         for statement in step.statements:
             server.execute(statement)

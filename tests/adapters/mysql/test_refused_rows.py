@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import aiomysql
 import pyarrow as pa
@@ -67,6 +68,26 @@ async def test_what_the_server_alone_knows(database, way, kind, declared, values
 async def test_null_where_there_is_none(database, way):
     error = await refused(database, way, ConstraintError, "int NOT NULL", (1, None))
     assert (error.key, error.column) == (f"id={COUNT - 2}", "v")
+
+
+async def test_no_number_takes_the_place_of_null(database, way):
+    database.execute("CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, v int)")
+    with pytest.raises(ConstraintError) as raised:
+        await append(database, way, pa.table({"id": pa.array([5, None, 7]), "v": [1, 2, 3]}))
+    assert raised.value.column == "id"
+    assert database.execute("SELECT COUNT(*) FROM t") == [(0,)]
+
+
+async def test_the_time_of_day_does_not_take_the_place_of_null(database, way):
+    """As it would where a table was made with explicit_defaults_for_timestamp = OFF."""
+    database.execute(
+        "SET explicit_defaults_for_timestamp = OFF;CREATE TABLE t (id int PRIMARY KEY, v timestamp)"
+    )
+    moments = pa.array([None, datetime(2024, 1, 1)], pa.timestamp("s", "UTC"))
+    with pytest.raises(ConstraintError) as raised:
+        await append(database, way, pa.table({"id": [1, 2], "v": moments}))
+    assert (raised.value.column, raised.value.key) == ("v", "id=1")
+    assert database.execute("SELECT COUNT(*) FROM t") == [(0,)]
 
 
 async def test_unique_keys(database, way):

@@ -11,7 +11,7 @@ from fastload_postgres import ADAPTER
 from fastload_postgres.translation import translate
 
 import fastload
-from fastload.adapter import Selection
+from fastload.adapter import SchemaSpec, Selection
 from fastload.errors import EncodeError
 from fastload.model import (
     Catalog,
@@ -157,7 +157,7 @@ async def make(database, catalog):
     async with ADAPTER.target(Url.parse(database.url), connections=1) as target:
         wanted = target.translate(catalog)
         there = await target.inspect(wanted)
-        steps = target.render(wanted, existing=there, mode="create")
+        steps = target.render(wanted, there, SchemaSpec(mode="create"))
     for step in (*steps.before, *steps.after):
         if step.alone:
             database.psql(*step.statements)
@@ -290,7 +290,7 @@ async def test_what_is_there_already_is_not_made_again(server):
     await make(server, FOREIGN)
     async with ADAPTER.target(Url.parse(server.url), connections=1) as target:
         wanted = target.translate(FOREIGN)
-        steps = target.render(wanted, existing=await target.inspect(wanted), mode="create")
+        steps = target.render(wanted, await target.inspect(wanted), SchemaSpec(mode="create"))
     assert steps.before == ()
     said = [s for step in steps.after for s in step.statements if "ANALYZE" not in s]
     # What is computed is spelled anew by the server, so that it cannot be known again.

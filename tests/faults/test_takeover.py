@@ -1,0 +1,124 @@
+"""A process that stands still, and another that is to go on with its run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from fastload_mysql import driver, named_lock
+from fastload_postgres import connection
+
+import fastload
+from fastload.errors import StateError
+
+ROWS = 60_000
+LOADER = str(Path(__file__).parent / "loader.py")
+TABLE = """
+CREATE TABLE t (id bigint PRIMARY KEY, v varchar(40) NOT NULL, w int, filler text);
+INSERT INTO t SELECT n, concat('v', n), n, repeat('x', 800) FROM {};
+CREATE INDEX by_v ON t (v); CREATE INDEX by_w ON t (w, v); CREATE UNIQUE INDEX once ON t (v, id)"""
+SAME = "SELECT id, v, w, length(filler) FROM t"
+OPTIONS = {"parallel": 2, "run": "frozen"}
+PAIRS = [("postgres", "postgres", "arrow"), ("postgres", "mysql", "auto")]
+PAIRS += [("mysql", "mariadb", "auto")]
+few_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Sessions of this process wait a second for locks."""
+    waits = {"innodb_lock_wait_timeout": "1", "lock_wait_timeout": "1"}
+    monkeypatch.setattr(driver, "_SETTINGS", driver._SETTINGS | waits)
+    monkeypatch.setattr(named_lock, "LOCK_TIMEOUT_S", 1)
+    monkeypatch.setattr(connection, "_SETTINGS", connection._SETTINGS | {"lock_timeout": "1s"})
+
+
+async def start(pair):
+    options = json.dumps(OPTIONS | {"route": pair.route})
+    arguments = [LOADER, pair.source.url, pair.target.url, options]
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+async def stopped_at(pair, what, by=signal.SIGSTOP):
+    """Start a loader and stop it while a session of the target does this for it."""
+    process = await start(pair)
+    async with pair.target.asking() as ask:
+        while process.returncode is None:
+            if await ask(pair.target.working(what)):
+                process.send_signal(by)
+                if by == signal.SIGKILL:
+                    await process.communicate()
+                    return process
+                await asyncio.sleep(0.3)  # for what was on its way
+                if await ask(pair.target.working(what)):
+                    return process
+                process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.002)
+    raise AssertionError((await process.communicate())[1].decode())
+
+
+async def copy(pair):
+    with anyio.fail_after(60):
+        return await fastload.copy(pair.source.url, pair.target.url, route=pair.route, **OPTIONS)
+
+
+@pytest.mark.faults
+@few_pairs
+async def test_a_frozen_owner_is_named_and_once_ended_commits_nothing_more(pair, impatient):
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    family = not pair.target.url.startswith("postgres")
+    process = await stopped_at(pair, "LOAD DATA%" if family else "COPY %")
+    try:
+        with pytest.raises(StateError, match="an earlier process of run 'frozen'") as caught:
+            await copy(pair)
+        sessions = re.findall(r"(?:KILL |pg_terminate_backend\()(\d+)", caught.value.hint)
+        assert sessions
+        for session in sessions:
+            pair.target.end(int(session))
+        result = await copy(pair)
+        assert result.rows == ROWS
+        await pair.same(SAME)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        _, error = await process.communicate()
+    assert process.returncode != 0
+    assert b"taken over by another process" in error, error.decode()
+    await pair.same(SAME)
+
+
+INDEXES = {
+    True: "SELECT index_name, column_name FROM information_schema.statistics "
+    "WHERE table_schema = '{}' AND index_name <> 'PRIMARY'",
+    False: "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+    "JOIN pg_attribute a ON a.attrelid = c.oid WHERE i.indrelid = 't'::regclass "
+    "AND i.indisvalid AND NOT i.indisprimary",
+}
+
+
+@pytest.mark.faults
+@few_pairs
+async def test_killed_while_indexes_are_built(pair):
+    """The server may finish what nobody waits for; none is missing and none is made twice."""
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    family = not pair.target.url.startswith("postgres")
+    for _ in range(2):
+        await stopped_at(pair, "ALTER TABLE%" if family else "CREATE %INDEX%", signal.SIGKILL)
+    result = await copy(pair)
+    assert result.rows == result.rows_earlier == ROWS
+    await pair.same(SAME)
+    found = await pair.target.rows(INDEXES[family].format(pair.target.database.name))
+    wanted = [("by_v", "v"), ("by_w", "v"), ("by_w", "w"), ("once", "id"), ("once", "v")]
+    assert sorted(found) == wanted
+    async with pair.target.asking() as ask:
+        assert await ask(f"SELECT count(*) FROM {pair.target.state('runs')}") is None
