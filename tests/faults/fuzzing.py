@@ -52,7 +52,7 @@ def _decode(decoder: CopyDecoder | RowsDecoder, data: bytes, dice: Dice) -> None
 
 def _options(seed: Seed, dice: Dice) -> dict[str, object]:
     names = [name for name, _ in seed.columns]
-    nulls = names if dice.random() < 0.5 else []
+    nulls = names if dice.random() < 0.7 else []
     return {**seed.options, "batch_bytes": dice.choice((1, 500, 1 << 20)), "nulls_instead": nulls}
 
 
@@ -67,7 +67,7 @@ def _columns(seed: Seed, dice: Dice) -> list[tuple[str, str]]:
 def copy_decode(seeds: list[Seed], dice: Dice) -> None:
     seed = dice.choice([s for s in seeds if s.kind == "copy"])
     data = copy_damaged(seed.stream, dice)
-    if dice.random() < 0.3:
+    if dice.random() < 0.2:
         data = bytes_damaged(data, dice)
     _decode(CopyDecoder(_columns(seed, dice), **_options(seed, dice)), data, dice)
 
@@ -75,7 +75,7 @@ def copy_decode(seeds: list[Seed], dice: Dice) -> None:
 def rows_decode(seeds: list[Seed], dice: Dice) -> None:
     seed = dice.choice([s for s in seeds if s.kind == "rows"])
     data = packets_damaged(seed.stream, dice)
-    if dice.random() < 0.3:
+    if dice.random() < 0.2:
         data = bytes_damaged(data, dice)
     _decode(RowsDecoder(_columns(seed, dice), **_options(seed, dice)), data, dice)
 
@@ -131,6 +131,9 @@ def one(target: str, seeds: list[Seed], seed: str, number: int) -> bool:
 def main(target: str, seconds: str, seed: str, seeds_file: str, progress_file: str) -> None:
     """Run inputs until the time is over, and print how many there were."""
     seeds, number, taken = stored(Path(seeds_file)), 0, 0
+    for whole in seeds:
+        decoder = CopyDecoder if whole.kind == "copy" else RowsDecoder
+        _decode(decoder(whole.columns, **whole.options), whole.stream, random.Random(seed))
     until = time.monotonic() + float(seconds)
     with Path(progress_file).open("wb", buffering=0) as progress:
         while time.monotonic() < until:

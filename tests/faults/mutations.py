@@ -10,6 +10,9 @@ _LENGTHS = (-(2**31), -2, -1, 0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 255, 65535, 65536
 _COUNTS = (-32768, -2, -1, 0, 1, 2, 127, 32767)
 _PREFIXES = (0, 1, 2, 3, 4, 7, 8, 11, 12, 13, 127, 250, 251, 252, 253, 254, 255)
 _COPY_HEADER = 19
+# How likely a row is damaged: rows that are whole reach what stands behind the first refusal.
+_OFTEN = (0.02, 0.1, 0.6)
+_TIMES = (1, 1, 1, 1, 1, 1, 1, 10)
 
 Fields = list[bytes | None]
 Dice = random.Random
@@ -54,27 +57,28 @@ def copy_damaged(stream: bytes, dice: Dice) -> bytes:
     made = bytearray(stream[:_COPY_HEADER])
     if dice.random() < 0.03:
         made[15:19] = struct.pack("!i", dice.choice(_LENGTHS))
-    for fields in rows * dice.choice((1, 1, 1, 30)):
-        made += _copy_row(_values_damaged(fields, dice), dice)
+    often = dice.choice(_OFTEN)
+    for fields in rows * dice.choice(_TIMES):
+        made += _copy_row(_values_damaged(fields, dice, often), dice, often)
     if dice.random() < 0.95:
         made += b"\xff\xff"
     return bytes(made)
 
 
-def _copy_row(fields: Fields, dice: Dice) -> bytes:
-    wrong = dice.random() < 0.05
+def _copy_row(fields: Fields, dice: Dice, often: float) -> bytes:
+    wrong = dice.random() < often / 10
     made = [struct.pack("!h", dice.choice(_COUNTS) if wrong else len(fields))]
     for value in fields:
         size = -1 if value is None else len(value)
-        if dice.random() < 0.01:
+        if dice.random() < often / 50:
             size = dice.choice((*_LENGTHS, size + 1, size - 1))
         made += [struct.pack("!i", size), value or b""]
     return b"".join(made)
 
 
-def _values_damaged(fields: Fields, dice: Dice) -> Fields:
+def _values_damaged(fields: Fields, dice: Dice, often: float) -> Fields:
     damaged = list(fields)
-    while dice.random() < 0.6:
+    while dice.random() < often:
         at, other = dice.randrange(len(damaged)), dice.randrange(len(damaged))
         value = damaged[at] or b""
         changes: tuple[Callable[[], bytes | None], ...] = (
@@ -113,31 +117,32 @@ def packets_of(stream: bytes) -> list[bytes]:
 def packets_damaged(stream: bytes, dice: Dice) -> bytes:
     """Damage packets of rows: their order, lengths, numbers, bitmaps, and prefixes of values."""
     *rows, end = packets_of(stream)
-    rows = [_payload_damaged(row, dice) for row in rows * dice.choice((1, 1, 1, 30))]
-    if dice.random() < 0.1:
+    often = dice.choice(_OFTEN)
+    rows = [_payload_damaged(row, dice, often) for row in rows * dice.choice(_TIMES)]
+    if dice.random() < often / 5:
         dice.shuffle(rows)
     payloads = [*rows, end] if dice.random() < 0.95 else rows
     made, number = bytearray(), 0
     for payload in payloads:
         size = len(payload)
-        if dice.random() < 0.01:
+        if dice.random() < often / 50:
             size = dice.choice((0, 1, size + 1, max(0, size - 1), 2**24 - 1))
-        if dice.random() < 0.01:
+        if dice.random() < often / 50:
             number = dice.randrange(256)
         made += size.to_bytes(3, "little") + bytes([number % 256]) + payload
         number += 1
     return bytes(made)
 
 
-def _payload_damaged(payload: bytes, dice: Dice) -> bytes:
+def _payload_damaged(payload: bytes, dice: Dice, often: float) -> bytes:
     damaged = bytearray(payload)
-    while damaged and dice.random() < 0.6:
+    while damaged and dice.random() < often:
         at = dice.randrange(len(damaged))
         change = dice.randrange(4)
         if change == 0:
             damaged[at] = dice.choice(_PREFIXES)
         elif change == 1:
-            damaged[1 + dice.randrange(6) : 2] = dice.randbytes(1)
+            damaged[dice.randrange(min(6, len(damaged)))] = dice.randrange(256)  # the NULLs
         elif change == 2:
             damaged = damaged[:at]
         else:
