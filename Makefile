@@ -8,11 +8,12 @@ KERNEL_MODULES += fastload_postgres.copy_decode fastload_postgres.copy_encode
 KERNEL_MODULES += fastload_postgres.copy_hash
 KERNELS := $(shell find fastload adapters -name '*.pyx' -o -name '*.pxd')
 
-.PHONY: help dev demo test test-versions check bench clean
+.PHONY: help dev demo test test-versions faults check bench clean
 help:
 	@echo "make demo   copy TPC-H between two private PostgreSQL servers and compare both sides"
 	@echo "make test   run the tests on real, private servers"
 	@echo "make test-versions   the same for older and newer releases of MySQL and MariaDB"
+	@echo "make faults   kills, cuts, cancels and fuzzes for about 40 minutes, and prints a table"
 	@echo "make check  ruff, mypy, stubtest, cython-lint"
 	@echo "make bench  measure against psql, pgcopydb, pgloader, mydumper, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
@@ -49,6 +50,11 @@ test-versions: $(VENV)/.kernels-test
 	$(BIN)/python -m fastload.testing.mysql_packages
 	$(BIN)/python -m fastload.testing.mysql_releases
 	FASTLOAD_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -q -m versions
+
+# Parts of it: make faults FAULTS="--only kills --share 0.1"
+faults: $(VENV)/.kernels-test
+	$(BIN)/python -m fastload.testing.mysql_packages
+	FASTLOAD_REQUIRE_SERVERS=1 $(BIN)/python -m tests.faults $(FAULTS)
 
 check: $(VENV)/.kernels-check
 	$(BIN)/ruff check .

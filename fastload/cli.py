@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
 DONE, FAILED, USAGE, DIFFERENT, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
         print(f"interrupted{goes_on}", file=sys.stderr)
+        # The interpreter, on its way out, would die of one more signal instead of exiting.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         return INTERRUPTED
     return code
 
@@ -80,21 +84,32 @@ def run_loop(main_coroutine: Coroutine[Any, Any, Any]) -> Any:
     Raises:
         KeyboardInterrupt: It was cancelled by a signal.
     """
-    factory = None
-    if importlib.util.find_spec("uvloop"):
-        import uvloop
-
-        factory = uvloop.new_event_loop
+    guarded = _cancelled_by_signals(main_coroutine)
     try:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            return runner.run(_cancelled_by_signals(main_coroutine))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(guarded)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        # One that was interrupted before it began would be complained about.
+        guarded.close()
+        main_coroutine.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if not importlib.util.find_spec("uvloop"):
+        return None
+    import uvloop
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any:
     loop, task, seen = asyncio.get_running_loop(), asyncio.current_task(), [0]
     assert task is not None
+
+    loop.set_exception_handler(_complain)
 
     def interrupt() -> None:
         seen[0] += 1
@@ -103,7 +118,7 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
         task.cancel()
 
     # A shell that starts jobs in the background, or nohup, has them ignore what they ignore.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    numbers = [n for n in _SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
     for number in numbers:
         loop.add_signal_handler(number, interrupt)
     try:
@@ -111,6 +126,15 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+            if seen[0]:  # what is left of the way out can still be cut short
+                signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+
+
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # uvloop (0.22) prints what it finds when it reads from a TLS connection that was just aborted;
+    # who uses a connection is told of its end in any case.
+    if "SSL protocol" not in context.get("message", ""):
+        loop.default_exception_handler(context)
 
 
 def _failed(error: BaseException, tokens: list[str]) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,7 @@ class Loads:
         process = await self.start()
         outputs = asyncio.create_task(self.ended(process))
         await asyncio.wait([outputs], timeout=delay_s)
-        if process.returncode is None:
-            process.kill()
+        send(process, signal.SIGKILL)
         return await outputs
 
     async def finish(self, **process: Any) -> None:
@@ -161,6 +161,13 @@ class Loads:
         async with self.pair.target.asking() as ask:
             if await ask(f"SELECT count(*) FROM {self.pair.target.state('runs')}") is not None:
                 self.tally.told.append("the state is still there")
+
+
+def send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Send a signal; the process's own method would take its exit code from asyncio."""
+    with suppress(ProcessLookupError):
+        if process.returncode is None:
+            os.kill(process.pid, number)
 
 
 def through(side: Side, port: int) -> str:

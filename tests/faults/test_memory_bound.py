@@ -1,0 +1,98 @@
+"""A target that is slow for long, and loads that are cancelled by the thousand: nothing grows."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import fastload
+from fastload.testing.faults import Shape, proxy
+from tests.faults.loads import Loads, Tally, send, through
+from tests.faults.record import check, times
+
+PAIRS = [("postgres", "postgres", "auto"), ("postgres", "mariadb", "auto")]
+BUDGET_BYTES = 192 << 20
+LONGEST_ROW_BYTES = 64 << 20
+# The interpreter with its libraries, before the first row.
+_ALONE_BYTES = 100 << 20
+BIG = """
+CREATE TABLE wide (id int PRIMARY KEY, data bytea);
+ALTER TABLE wide ALTER data SET STORAGE EXTERNAL;
+INSERT INTO wide SELECT n, convert_to(repeat('0123456789abcdef', {repeats}), 'UTF8')
+FROM generate_series(1, {rows}) AS n;
+CREATE TABLE many (id int PRIMARY KEY, filler text);
+INSERT INTO many SELECT n, repeat('x', 1000) FROM generate_series(1, {many}) AS n"""
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.harness]
+several_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most memory that a process had so far."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(x.split()[1]) << 10 for x in lines if x.startswith("VmHWM"))
+
+
+@pytest.mark.long
+@several_pairs
+async def test_a_slow_target_bounds_the_memory(pair):
+    """A megabyte a second, for a minute, from a source that would give a hundred times as much."""
+    seconds = max(10.0, times(60, 60))
+    pair.source.run(BIG.format(repeats=LONGEST_ROW_BYTES // 16, rows=12, many=500_000))
+    pair.source.analyse()
+    most = int(BUDGET_BYTES * 1.2) + LONGEST_ROW_BYTES + _ALONE_BYTES
+    reach = "RSS <= budget + 20 % + one row, beside the interpreter's 100 MiB"
+    with check(f"1 MB/s for {seconds:.0f} s, rows of 64 MiB, {pair.target.kind}", reach) as row:
+        async with proxy(pair.target.port) as between:
+            between.shape = Shape(bytes_per_s=1_000_000)
+            loads = Loads(pair, Tally(), memory="192MiB")
+            loads.urls = (pair.source.url, through(pair.target, between.port))
+            process = await loads.start()
+            ending = asyncio.create_task(process.communicate())
+            await asyncio.wait([ending], timeout=seconds)
+            assert process.returncode is None, (await ending)[1].decode()
+            found = peak_bytes(process.pid)
+            send(process, signal.SIGKILL)
+            await ending
+        row.got = f"{found >> 20} MiB of {most >> 20}"
+        assert found <= most
+
+
+def _held() -> tuple[int, int, int]:
+    gc.collect()
+    rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir())), rss
+
+
+@several_pairs
+async def test_cancelled_loads_leave_nothing_behind(pair):
+    """In one loop, each cancelled a little later than the one before."""
+    pair.source.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    count = times(25, 500)
+
+    async def cancelled(number: int) -> None:
+        urls = (pair.source.url, pair.target.url)
+        task = asyncio.create_task(fastload.copy(*urls, mode="replace", run="cancelled", fresh=True))
+        await asyncio.wait([task], timeout=0.002 * (number % 60))
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    name = f"{count} cancelled loads in one loop, {pair.target.kind}"
+    with check(name, "no growth of tasks, file descriptors, RSS") as row:
+        for number in range(max(20, count // 5)):
+            await cancelled(number)
+        tasks, files, rss = _held()
+        for number in range(count):
+            await cancelled(number)
+        await pair.none_left()
+        now_tasks, now_files, now_rss = _held()
+        grown = (now_rss - rss) / 1e6
+        row.got = f"tasks {tasks} -> {now_tasks}, files {files} -> {now_files}, RSS {grown:+.1f} MB"
+        assert (now_tasks, now_files) == (tasks, files)
+        assert grown < 10
