@@ -40,7 +40,7 @@ _SETTINGS = {
     "lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "default_storage_engine": "InnoDB",
     "max_sort_length": "8192",
-    "sort_buffer_size": "GREATEST(@@session.sort_buffer_size, 1048576)",
+    "sort_buffer_size": str(1 << 20),
     "group_concat_max_len": str((1 << 32) - 1),
     "sql_select_limit": "18446744073709551615",
     "max_join_size": "18446744073709551615",
@@ -109,18 +109,23 @@ class MysqlDriver:
         try:
             if connection.busy and connection.thread_id is not None:
                 with anyio.move_on_after(_KILL_S), suppress(Exception):
-                    await self._kill(connection)
+                    await self._kill(connection, "KILL")
         finally:
             connection.abort()
         await connection.wait_closed()
 
-    async def _kill(self, connection: Connection) -> None:
+    async def stop_statement(self, connection: Connection) -> None:
+        """Stop what a connection runs; its transaction goes on."""
+        if connection.thread_id is not None:
+            await self._kill(connection, "KILL QUERY")
+
+    async def _kill(self, connection: Connection, word: str) -> None:
         """Kill the session from another one, unless that is on another server."""
         other = await self.open(connection.endpoint)
         try:
             row = await other.fetchrow(_WHO)
             if row is not None and row[3:] == connection.server:
-                await other.execute(f"KILL {connection.thread_id}")
+                await other.execute(f"{word} {connection.thread_id}")
         finally:
             if isinstance(connection.endpoint, Url):
                 await other.close()
