@@ -88,9 +88,7 @@ class RowsReading:
         finally:
             self._over.set()
 
-    async def _decode(
-        self, connection: Connection, result: Result, decoder: RowsDecoder
-    ) -> None:
+    async def _decode(self, connection: Connection, result: Result, decoder: RowsDecoder) -> None:
         import pyarrow as pa
 
         bytes_ = 0

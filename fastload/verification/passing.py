@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -56,6 +57,7 @@ class Passing:
         self._options = options
         self._own = False
         self._hashed: dict[tuple[QualifiedName, int], Fingerprint] = {}
+        self._cuts: defaultdict[QualifiedName, set[Cut]] = defaultdict(set)
         self._kinds: dict[QualifiedName, list[tuple[str, str]]] = {}
         self._catalog: Catalog | None = None
         self._target: Target | None = None
@@ -101,6 +103,7 @@ class Passing:
         if found.rows == receipt.rows:
             key = (table.source.name, receipt.partition)
             self._hashed[key] = Fingerprint(found.rows, found.sum)
+            self._cuts[table.source.name].add(watched.cut)
 
     async def read_source(
         self, source: Source, target: Target, at: Snapshot, catalog: Catalog, plan: Plan
@@ -127,7 +130,9 @@ class Passing:
                     self._wires[name] = wire
             if found is None and by_server(pair, here, there):
                 self._by_server.add(name)
-            if found is None:
+            if found is not None:
+                await side.check_count(pair, found.rows, parts, self._cuts[name])
+            else:
                 found = await self._read(side, pair, await side.partitions(pair))
             self._source[name] = found
 
@@ -157,6 +162,7 @@ class Passing:
             found = await side.buckets(pair, parts, 0)
         except Unrepresentable:
             return None
+        await side.check_count(pair, found.rows, parts)
         return Fingerprint(found.rows, found.sum)
 
     def _known(

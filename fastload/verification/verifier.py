@@ -155,10 +155,19 @@ class Verifier:
         async with task_group() as group:
             for part in parts:
                 group.start_soon(one, part)
+        if pair.source.name not in self._ranges:
+            await self._check_counts(pair, parts, found)
         if found.changed or found.missing or found.extra:
             self.located.append(Located(pair, found.changed, found.missing, found.extra))
         self.suspects[pair.source.name] = found.suspects
         return check_of(pair, found, hashed)
+
+    async def _check_counts(self, pair: TablePair, parts: list[_Part], found: _Found) -> None:
+        here = [p for part in parts for p in part.here]
+        there = [p for part in parts for p in part.there]
+        async with task_group() as group:
+            group.start_soon(self._here.check_count, pair, found.rows, here)
+            group.start_soon(self._there.check_count, pair, found.rows_target, there)
 
     async def _part(self, pair: TablePair, part: _Part, found: _Found, hashed: bool) -> None:
         if hashed:
