@@ -244,6 +244,15 @@ async def test_a_column_that_is_named_cuts_the_table(numbers, index, null):
         check_ranges(numbers, queries, "by_c")
 
 
+@pytest.mark.parametrize("kind", ["KEY", "UNIQUE KEY"])
+async def test_an_index_that_the_server_does_not_use_is_not_forced(numbers, kind):
+    word = "INVISIBLE" if numbers.server.flavour == "mysql" else "IGNORED"
+    fill(numbers, f"a INT PRIMARY KEY, c BIGINT, {kind} by_c (c) {word}", "i, i * i")
+    parts, queries, counts = await partitions(numbers, want=4, by="c")
+    check(numbers, parts, queries, counts)
+    assert max(counts) <= 2 * ROWS / 4, counts
+
+
 async def test_few_values_of_a_named_column_make_few_partitions(numbers):
     fill(numbers, "a INT PRIMARY KEY, c CHAR(3), KEY (c)", "i, ELT(1 + i % 3, 'a', 'A ', 'b')")
     parts, queries, counts = await partitions(numbers, want=8, by="c")
@@ -263,7 +272,7 @@ async def test_servers_without_window_functions_cut_too(numbers, monkeypatch):
 
 @pytest.mark.parametrize("by", ["auto", "c"])
 async def test_filtered_tables_are_covered(numbers, by):
-    fill(numbers, "a INT PRIMARY KEY, c INT", "i, i % 100")
+    fill(numbers, "a INT PRIMARY KEY, c INT", "i, IF(i % 10, i % 100, NULL)")
     where = "c < 50 OR c IS NULL"
     parts, queries, counts = await partitions(numbers, want=8, by=by, where=where)
     check(numbers, parts, queries, counts, where=where)
