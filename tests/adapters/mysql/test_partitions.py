@@ -462,7 +462,7 @@ INDEXES = ("PRIMARY KEY (k)", "KEY (k)", "KEY (k DESC)", "KEY (v)")
 
 
 @settings(
-    max_examples=400,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
