@@ -37,6 +37,8 @@ async def halt(
     """
     from fastload_mysql.rows_decode import RowsDecoder
 
+    if not connection.usable:
+        return
     with anyio.move_on_after(HALT_S, shield=True), suppress(Exception):
         # Without it, the rows may come to an end by themselves in time.
         with anyio.move_on_after(_KILL_S), suppress(Exception):

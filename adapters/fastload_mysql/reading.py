@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from fastload_mysql.rows_decode import RowsDecoder
 
 
+# A statement that has not begun to answer by then is ended with its session.
+_FIRST_ROW_S = 1.0
+
+
 class RowsReading:
     """What a SELECT delivers for one partition.
 
@@ -41,7 +45,7 @@ class RowsReading:
         self._seal: Seal | None = None
         self._taken = False
         self._rows = anyio.CancelScope()
-        self._over = anyio.Event()
+        self._begun, self._over = anyio.Event(), anyio.Event()
         self.cut = cut
         self.goes_on = False
 
@@ -86,12 +90,14 @@ class RowsReading:
             self._channel.close(error)
             self.goes_on = await goes_on(connection)
         finally:
+            self._begun.set()
             self._over.set()
 
     async def _decode(self, connection: Connection, result: Result, decoder: RowsDecoder) -> None:
         import pyarrow as pa
 
         bytes_ = 0
+        self._begun.set()
         try:
             with self._rows:
                 async with aclosing(result.batches(decoder)) as batches:
@@ -111,8 +117,11 @@ class RowsReading:
     async def stop(self) -> None:
         """End the statement before its last row, and keep its session if that can be done."""
         self._rows.cancel()
-        with anyio.move_on_after(2 * HALT_S):
-            await self._over.wait()
+        with anyio.move_on_after(_FIRST_ROW_S):
+            await self._begun.wait()
+        if self._begun.is_set():
+            with anyio.move_on_after(2 * HALT_S):
+                await self._over.wait()
 
 
 @asynccontextmanager

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
 import pytest
 
-from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Snapshot, Source
+from fastload.adapter import Counting, Endpoint, PartitionSpec, ReadSpec, Selection, Snapshot, Source
 from fastload.errors import SourceError, TableNotFound
 from fastload.model import Partition, Table
 from fastload.testing.suite_hooks import NAME, Hooks, items, tuples
@@ -50,6 +50,14 @@ class SourceSuite(Hooks):
             with pytest.raises(TableNotFound) as caught:
                 await source.catalog(Selection(tables=("public.itemz",)))
         assert str(NAME) in (caught.value.hint or "")
+
+    async def test_rows_are_counted_at_the_snapshots_moment(self, filled: Endpoint) -> None:
+        """Sources that are ``Counting`` count a whole table, or what a filter leaves of it."""
+        async with self._opened(filled) as (source, at, table):
+            if source.capabilities.counts:
+                counting = cast("Counting", source)
+                assert await counting.count(table, at, None) == (_ROWS, at.cut)
+                assert await counting.count(table, at, "id < 5 OR id < 7") == (7, at.cut)
 
     async def test_catalogues_and_partitions_are_plain_data(self, filled: Endpoint) -> None:
         """Both read back equal from JSON."""
