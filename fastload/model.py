@@ -200,11 +200,6 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, str] = {}
 
     @property
-    def data_columns(self) -> tuple[Column, ...]:
-        """The columns whose values are copied: all but generated ones."""
-        return tuple(c for c in self.columns if c.generated is None)
-
-    @property
     def primary_key(self) -> Key | None:
         """The primary key, or None."""
         return next((k for k in self.keys if k.primary), None)

@@ -90,7 +90,6 @@ def test_extents_keep_their_kind_in_plain_data():
 
 def test_a_table_knows_its_columns_and_key():
     assert TABLE.column("x") is COLUMN
-    assert [c.name for c in TABLE.data_columns] == ["x"]
     assert TABLE.primary_key is not None
     assert TABLE.primary_key.name == "p"
     assert Table(name=NAME, columns=()).primary_key is None
