@@ -42,7 +42,7 @@ def peak_bytes(pid: int) -> int:
 @pytest.mark.long
 @several_pairs
 async def test_a_slow_target_bounds_the_memory(pair):
-    """A megabyte a second for each connection, for a minute, from a source that would give a hundred times as much."""
+    """A megabyte a second for each connection, for a minute, from a source that has more."""
     seconds = max(10.0, times(60, 60))
     pair.source.run(BIG.format(repeats=LONGEST_ROW_BYTES // 16, rows=12, many=500_000))
     pair.source.analyse()
