@@ -10,7 +10,7 @@ import asyncpg
 from fastload import sessions
 from fastload.secret import forget_locals, password_of
 from fastload.url import Url
-from fastload_postgres.connecting import arguments, connecting
+from fastload_postgres.connecting import arguments, connecting, keep_alive
 from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ async def _connect(url: Url, side: str) -> Connection:
     except BaseException as error:
         forget_locals(error)
         raise
+    keep_alive(made)
     return made
 
 

@@ -29,7 +29,7 @@ def translated(side: str, table: str | None = None) -> Iterator[None]:
 
 
 _BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
-    "08": (errors.ConnectionLost, None),
+    "08": (errors.ConnectionLost, "start the run again: it continues"),
     "23": (errors.ConstraintError, None),
     "57P": (errors.ConnectionLost, "the server ended the connection; start the run again"),
     "53100": (errors.TargetFull, "free space on the target, then start the run again"),
