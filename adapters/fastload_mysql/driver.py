@@ -28,7 +28,8 @@ _PATIENCE_S = 3600
 _IDLE_S = 2_147_483  # the most that every server takes
 
 # Every session: times are UTC, nothing is cut to fewer rows or bytes than it has, nothing of ours
-# is timed out but waiting for locks.
+# is timed out but waiting for locks. Keys in full are sorted by more of them than 1024 bytes; rows
+# never depend on it. A server refuses to sort what does not fit its buffer some fifteen times.
 _SETTINGS = {
     "time_zone": "'+00:00'",
     "autocommit": "1",
@@ -38,6 +39,8 @@ _SETTINGS = {
     "innodb_lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "default_storage_engine": "InnoDB",
+    "max_sort_length": "8192",
+    "sort_buffer_size": str(1 << 20),
     "group_concat_max_len": str((1 << 32) - 1),
     "sql_select_limit": "18446744073709551615",
     "max_join_size": "18446744073709551615",
@@ -106,18 +109,23 @@ class MysqlDriver:
         try:
             if connection.busy and connection.thread_id is not None:
                 with anyio.move_on_after(_KILL_S), suppress(Exception):
-                    await self._kill(connection)
+                    await self._kill(connection, "KILL")
         finally:
             connection.abort()
         await connection.wait_closed()
 
-    async def _kill(self, connection: Connection) -> None:
+    async def stop_statement(self, connection: Connection) -> None:
+        """Stop what a connection runs; its transaction goes on."""
+        if connection.thread_id is not None:
+            await self._kill(connection, "KILL QUERY")
+
+    async def _kill(self, connection: Connection, word: str) -> None:
         """Kill the session from another one, unless that is on another server."""
         other = await self.open(connection.endpoint)
         try:
             row = await other.fetchrow(_WHO)
             if row is not None and row[3:] == connection.server:
-                await other.execute(f"KILL {connection.thread_id}")
+                await other.execute(f"{word} {connection.thread_id}")
         finally:
             if isinstance(connection.endpoint, Url):
                 await other.close()

@@ -55,6 +55,8 @@ def _text(column: Column) -> KeySpace | None:
     charset, collation = column.extra.get("charset"), column.collation
     if charset is None or collation is None:
         return None
+    if "_nopad_" in collation and column.type.startswith("char"):
+        return None  # MariaDB's indexes pad what its comparisons do not: a tab is before nothing
     guesses = key_texts.guesses(charset, folded=not collation.endswith("_bin"))
     return KeySpace(
         "HEX({})",

@@ -77,6 +77,22 @@ class Result:
         if decoder.rows_held:
             yield decoder.take()
 
+    async def drain(self, decoder: RowsDecoder) -> None:
+        """Read to the end of rows that nobody wants; the connection is in step again.
+
+        Raises:
+            Unrepresentable: As the decoder says, or has said.
+            DecodeError: What comes are no rows.
+            OSError: The connection was lost.
+        """
+        while not decoder.ended:
+            decoder.feed(b"")
+            if decoder.full:
+                decoder.take()
+            elif not decoder.ended:
+                decoder.feed(await self._wire.piece())
+        self.finished = self._wire.empty
+
     def finish(self, decoder: RowsDecoder) -> None:
         """Check that the decoder saw the end; the connection is in step again.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
+
+import anyio
 
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
@@ -14,9 +16,10 @@ from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, S
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
+from fastload_mysql.halting import HALT_S, goes_on, halt
 from fastload_mysql.packets import framed
 from fastload_mysql.predicate import predicate
-from fastload_mysql.protocol import statement
+from fastload_mysql.protocol import Result, statement
 from fastload_mysql.quoting import ident, qualified
 
 if TYPE_CHECKING:
@@ -26,14 +29,21 @@ if TYPE_CHECKING:
 
 
 class RowsReading:
-    """What a SELECT delivers for one partition."""
+    """What a SELECT delivers for one partition.
+
+    Attributes:
+        goes_on: Whether its session is idle again, in the same transaction.
+    """
 
     def __init__(self, want: ReadSpec, cut: Cut) -> None:
         self._want = want
         self._channel: Channel[pa.RecordBatch] = Channel(want.buffer_bytes)
         self._seal: Seal | None = None
         self._taken = False
+        self._rows = anyio.CancelScope()
+        self._over = anyio.Event()
         self.cut = cut
+        self.goes_on = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -61,37 +71,69 @@ class RowsReading:
 
     @property
     def complete(self) -> bool:
-        """Whether the server has sent its last row and is idle again."""
+        """Whether the server has sent its last row."""
         return self._seal is not None
 
     async def pump(self, connection: Connection, sql: str) -> None:
         """Decode rows into the channel, which bounds how far this runs ahead."""
-        import pyarrow as pa
-
-        want, decoder, bytes_ = self._want, _decoder(self._want), 0
+        want, decoder = self._want, _decoder(self._want)
         try:
             with located(decoder, want):
                 async with statement(connection, sql, str(want.table.name)) as result:
-                    async for block in result.batches(decoder):
-                        batch = with_misfits(pa.record_batch(block), decoder.take_notes())
-                        bytes_ += batch.nbytes
-                        await self._channel.put(batch, batch.nbytes)
-            self._seal = Seal(rows=decoder.rows, bytes=bytes_, nulled=decoder.nulled)
+                    await self._decode(connection, result, decoder)
             self._channel.close()
         except Exception as error:
             self._channel.close(error)
+            self.goes_on = await goes_on(connection)
+        finally:
+            self._over.set()
+
+    async def _decode(
+        self, connection: Connection, result: Result, decoder: RowsDecoder
+    ) -> None:
+        import pyarrow as pa
+
+        bytes_ = 0
+        try:
+            with self._rows:
+                async with aclosing(result.batches(decoder)) as batches:
+                    async for block in batches:
+                        batch = with_misfits(pa.record_batch(block), decoder.take_notes())
+                        bytes_ += batch.nbytes
+                        await self._channel.put(batch, batch.nbytes)
+            if self._rows.cancelled_caught:
+                raise SourceError("the reading was stopped", side="source")
+        except Exception:
+            if not result.finished:
+                await halt(connection, result, decoder, _codecs(self._want))
+            raise
+        self._seal = Seal(rows=decoder.rows, bytes=bytes_, nulled=decoder.nulled)
+        self.goes_on = True
+
+    async def stop(self) -> None:
+        """End the statement before its last row, and keep its session if that can be done."""
+        self._rows.cancel()
+        with anyio.move_on_after(2 * HALT_S):
+            await self._over.wait()
 
 
 @asynccontextmanager
 async def open_reading(
     connection: Connection, part: Partition, cut: Cut, want: ReadSpec
 ) -> AsyncIterator[RowsReading]:
-    """Run the SELECT while the context is open; leaving it early leaves the connection unusable."""
+    """Run the SELECT while the context is open.
+
+    Where it is left by an error, such as that of a value, the session is kept for another reading
+    of the same moment; left early in another way, the connection is unusable.
+    """
     reading = RowsReading(want, cut)
     async with task_group() as group:
         group.start_soon(reading.pump, connection, query(part, want))
         try:
             yield reading
+        except Exception:
+            await reading.stop()
+            raise
         finally:
             if not reading.complete:
                 group.cancel_scope.cancel()
@@ -124,11 +166,15 @@ def _decoder(want: ReadSpec) -> RowsDecoder:
     from fastload_mysql.rows_decode import RowsDecoder
 
     return RowsDecoder(
-        [(c, _codec(want, want.table.column(c))) for c in want.columns],
+        _codecs(want),
         batch_bytes=want.batch_bytes,
         nulls_instead=[c for c in want.columns if want.policy(c) == "null"],
         noted=[c for c in want.columns if want.policy(c) == "note"],
     )
+
+
+def _codecs(want: ReadSpec) -> list[tuple[str, str]]:
+    return [(c, _codec(want, want.table.column(c))) for c in want.columns]
 
 
 def _codec(want: ReadSpec, column: Column) -> str:
@@ -161,9 +207,8 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     key = want.table.primary_key
     if key is None or not set(key.columns) <= set(want.columns):
         return None
-    codecs = [(c, _codec(want, want.table.column(c))) for c in want.columns]
     others = [c for c in want.columns if c not in key.columns]
-    decoder = RowsDecoder(codecs, nulls_instead=others)
+    decoder = RowsDecoder(_codecs(want), nulls_instead=others)
     decoder.feed(framed(row))
     batch = pa.record_batch(decoder.take())
     return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)

@@ -68,7 +68,7 @@ class MysqlSource:
             async with open_reading(reader.connection, part, cut, want) as reading:
                 yield reading
         finally:
-            await at.give_back(reader, reusable=reading is not None and reading.complete)
+            await at.give_back(reader, reusable=reading is not None and reading.goes_on)
 
     async def examine(self) -> Sequence[Finding]:
         """Return version, rights and settings that matter to a reader."""

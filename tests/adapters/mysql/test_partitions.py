@@ -5,6 +5,9 @@ The server counts: each partition's rows by its own predicate, in one snapshot.
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+
 import pytest
 from fastload_mysql import ADAPTER
 from fastload_mysql.reading import query
@@ -98,15 +101,20 @@ def fill(database, columns, values, *, rows=ROWS, name="t"):
 
 async def partitions(database, name="t", **spec):
     """Return the partitions of a table, their queries, and how many rows the server counts."""
+    parts, queries = await planned(database, name, **spec)
+    counts = [database.execute(f"SELECT COUNT(*) FROM ({q}) AS part")[0][0] for q in queries]
+    return parts, queries, counts
+
+
+async def planned(database, name="t", **spec):
+    """Return the partitions of a table, and their queries."""
     where = spec.get("where")
     async with ADAPTER.source(Url.parse(database.url), connections=1) as source:
         (table,) = (await source.catalog(Selection(tables=(name,)))).tables
         async with source.snapshot([table], 1) as at:
             parts = await source.partitions(table, at, PartitionSpec(**{"want": 8, **spec}))
     want = ReadSpec(table=table, columns=tuple(c.name for c in table.columns), where=where)
-    queries = [query(part, want) for part in parts]
-    counts = [database.execute(f"SELECT COUNT(*) FROM ({q}) AS part")[0][0] for q in queries]
-    return parts, queries, counts
+    return parts, [query(part, want) for part in parts]
 
 
 def check(database, parts, queries, counts, *, name="t", where="TRUE"):
@@ -342,3 +350,81 @@ async def test_any_composite_keys_are_covered(database, keys, want):
         cursor.executemany("INSERT IGNORE INTO t VALUES (%s, %s, %s)", sorted(keys))
         cursor.execute("ANALYZE TABLE t")
     check(database, *await partitions(database, want=want))
+
+
+TEXTS_ALIKE = st.text(st.sampled_from("aAbÁß \t\0z'é"), max_size=5)
+NUMBERS = st.integers(-(10**9), 10**9)
+MOMENTS = st.datetimes(
+    min_value=dt.datetime(1971, 1, 1), max_value=dt.datetime(2037, 1, 1)
+).map(str)
+DATES = st.dates(min_value=dt.date(1000, 1, 1)).map(str) | st.sampled_from(
+    ["0000-00-00", "2024-00-10", "2024-02-00", "2023-02-31"]
+)
+# A type, and its values.
+NASTY = {
+    "VARCHAR(9) COLLATE utf8mb4_general_ci": TEXTS_ALIKE,
+    "VARCHAR(9) COLLATE utf8mb4_unicode_ci": TEXTS_ALIKE,
+    "CHAR(9) COLLATE utf8mb4_bin": TEXTS_ALIKE,
+    "CHAR(9) CHARACTER SET latin1": TEXTS_ALIKE,
+    "CHAR(9) CHARACTER SET utf16": TEXTS_ALIKE,
+    "VARCHAR(2000) CHARACTER SET latin1": TEXTS_ALIKE.map(lambda t: "x" * 1100 + t),
+    "VARBINARY(2000)": st.binary(max_size=5).map(lambda b: b"x" * 1100 + b),
+    "BINARY(3)": st.binary(max_size=3),
+    "YEAR": st.integers(1901, 2155) | st.just(0),
+    "DATE": DATES,
+    "DATETIME(2)": MOMENTS | DATES,
+    "DATETIME(6)": MOMENTS,
+    "TIMESTAMP(6)": MOMENTS | st.just("0000-00-00"),
+    "TIME(3)": st.integers(-3020399, 3020399).map(lambda n: f"{n // 10000}:00:00.{n % 1000:03}"),
+    "DECIMAL(7, 2) ZEROFILL": NUMBERS.map(lambda n: abs(n) % 10**7 / 100),
+    "DECIMAL(30, 12)": NUMBERS.map(lambda n: n / 4096),
+    "INT ZEROFILL": NUMBERS.map(abs),
+    "TINYINT(1)": st.integers(-128, 127),
+    "BIT(12)": st.integers(0, 4095),
+    "FLOAT": st.floats(-9, 9, width=32) | st.just(-0.0),
+    "DOUBLE": st.floats(-9, 9) | st.just(-0.0),
+    "ENUM('z', '10', 'a', '9', '')": st.sampled_from(["z", "10", "a", "9", ""]),
+    "SET('z', '1', 'a')": st.sampled_from(["", "z", "1", "a", "z,1", "1,a", "z,1,a"]),
+}
+OWN_NASTY = {
+    "mysql": {
+        "CHAR(9) COLLATE utf8mb4_0900_ai_ci": TEXTS_ALIKE,
+        "VARCHAR(9) COLLATE utf8mb4_0900_bin": TEXTS_ALIKE,
+    },
+    "mariadb": {
+        "CHAR(9) COLLATE utf8mb4_nopad_bin": TEXTS_ALIKE,
+        "CHAR(9) COLLATE utf8mb4_unicode_nopad_ci": TEXTS_ALIKE,
+        "VARCHAR(9) COLLATE utf8mb4_uca1400_ai_ci": TEXTS_ALIKE,
+        "UUID": st.uuids().map(str),
+        "INET4": st.ip_addresses(v=4).map(str),
+        "INET6": st.ip_addresses(v=6).map(str),
+    },
+}
+INDEXES = ("PRIMARY KEY (k)", "KEY (k)", "KEY (k DESC)", "KEY (v)")
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), index=st.sampled_from(INDEXES), want=st.integers(2, 12))
+async def test_any_keys_of_any_type_are_covered_once(database, data, index, want):
+    kinds = NASTY | OWN_NASTY[database.server.flavour]
+    type_ = data.draw(st.sampled_from(list(kinds)))
+    keys = data.draw(st.lists(kinds[type_], max_size=40))
+    database.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (k {type_}, v INT, {index})")
+    with database.server.connect(database=database.name) as made, made.cursor() as cursor:
+        cursor.execute("SET sql_mode = 'ALLOW_INVALID_DATES'")
+        rows = [(k, i) for i, k in enumerate(keys)]
+        cursor.executemany("INSERT IGNORE INTO t VALUES (%s, %s)", rows)
+        if not index.startswith("PRIMARY"):
+            cursor.execute("INSERT INTO t VALUES (NULL, -1)")
+        cursor.execute("ANALYZE TABLE t")
+    by = "auto" if index.startswith("PRIMARY") else "k"
+    with contextlib.suppress(fastload.ConfigError):
+        _, queries = await planned(database, want=want, by=by)
+        together = " UNION ALL ".join(f"({q})" for q in queries)
+        count = f"SELECT COUNT(*), COUNT(DISTINCT v), (SELECT COUNT(*) FROM t) FROM ({together}) AS u"
+        ((rows, different, there),) = database.execute(f"SET SESSION sql_mode = ''; {count}")
+        assert rows == different == there
