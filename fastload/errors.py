@@ -7,6 +7,9 @@ three lines at most. No text here ever holds credentials: adapters hand over onl
 
 from __future__ import annotations
 
+# What hints offer where the target's column takes NULL.
+NULL_INSTEAD = "on_unrepresentable='null' makes it NULL"
+
 
 class FastloadError(Exception):
     """Something fastload can name.

@@ -269,7 +269,8 @@ def _plan_table(
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
     casts = source.capabilities.casts
-    fits = [_fit(target, c, t, dialect, here, table, casts) for c, t in pairs]
+    anew = there is not None and there.empty and options.mode == "create"
+    fits = [_fit(target, c, t, dialect, here, table, casts, anew) for c, t in pairs]
     route, wire, why = _route(here, fits, columns, source, target, options)
     return TablePlan(
         source=here,
@@ -286,7 +287,9 @@ def _plan_table(
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
         nulls_instead=tuple(
-            t.name for c, t in pairs if options.policy(here.name, c.name) == "null"
+            t.name
+            for c, t in pairs
+            if t.nullable and options.policy(here.name, c.name) == "null"
         ),
     )
 
@@ -369,11 +372,14 @@ def _fit(
     here: Table,
     table: Table,
     casts: bool,
+    anew: bool,
 ) -> Fit:
     fit = target.fit(source, column, dialect)
     remedy = "cast the column first"
     if casts:
         remedy = f"types={{{_key(here, source)}: {column.type!r}}} casts it on the source"
+    if anew:
+        remedy = f"mode='replace' makes the table, which is empty, anew; or {remedy}"
     if not fit.possible:
         raise SchemaMismatch(
             f"column {source.name}: {fit.reason}",

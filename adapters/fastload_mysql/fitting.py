@@ -10,6 +10,7 @@ from fastload.errors import UnsupportedType
 from fastload.model import Column, Fit
 from fastload_mysql.declaring import declare
 from fastload_mysql.flavours import DIALECT, Server
+from fastload_mysql.sound_texts import AMBIGUOUS
 
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(\d+))?\)")
 _INTEGERS = (
@@ -69,6 +70,8 @@ def fit(source: Column, target: Column, dialect: str, server: Server) -> Fit:
             return Fit(possible=False, reason=error.message)
     exact = own and _takes_exact(source, target)
     native = _takes_native(source, target)
+    if exact and _charset(source) in AMBIGUOUS:
+        native = False
     same = own and _is_same(source, target)
     if not (same or exact or native):
         return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
@@ -130,9 +133,15 @@ def _members(column: Column) -> set[str]:
 
 
 def _takes_exact(source: Column, target: Column) -> bool:
-    """Say whether texts of dates that are none, and the like, go from one to the other."""
+    """Say whether texts of dates that are none, and the like, go from one to the other.
+
+    Texts go as bytes into a column of their own character set that is as long.
+    """
     if "decode_exact" not in source.extra or "encode_exact" not in target.extra:
         return False
+    if _word(source) in ("text", "char"):
+        same = _charset(source) == _charset(target) and not _members(target)
+        return same and source.extra["encode"] == target.extra["encode"]
     return _word(source) == _word(target)
 
 

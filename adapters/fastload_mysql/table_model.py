@@ -12,6 +12,7 @@ from fastload_mysql.create_column import ColumnText
 from fastload_mysql.create_table import CreateTable
 from fastload_mysql.quoting import literal
 from fastload_mysql.retyping import retyped
+from fastload_mysql.sound_texts import sound, with_bytes
 from fastload_mysql.typemap import ColumnFacts, Forms, forms
 
 # Engines whose tables are elsewhere: their options may hold passwords.
@@ -97,8 +98,9 @@ def _collated_definition(definition: str, row: Row) -> str:
 def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None) -> Column:
     facts = ColumnFacts(type=row["type"], json=text.json, table=str(table), column=row["name"])
     if wanted is not None:
-        return _retyped(row, *retyped(facts, wanted))
-    found = forms(facts)
+        type_, found = retyped(facts, wanted)
+        return _retyped(row, type_, sound(found, facts, row["charset"]))
+    found = with_bytes(sound(forms(facts), facts, row["charset"]), facts, row["charset"])
     return Column(
         name=row["name"],
         type=row["type"],
