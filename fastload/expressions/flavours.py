@@ -44,7 +44,7 @@ def _kind(here: Mapping[str, Column], *, trusted: bool) -> Callable[[Column], st
         other = here.get(column.name)
         if other is None or kind_of(other.arrow) != kind_of(column.arrow):
             return "other"
-        # Whether its spaces at the end are there depends on sql_mode: MariaDB stores no such values.
+        # Whether spaces at its end are there depends on sql_mode: MariaDB stores no such value.
         if trusted and column.padded:
             return "other"
         return mysql.DIALECT.kind(column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pymysql
 import pytest
 
 import fastload
@@ -30,7 +31,8 @@ UNLIKE = [
 ALIKE = [
     ("int", "a + b * 2"), ("decimal(13,3)", "d * 0.5"), ("double", "g * 2"),
     ("varchar(50)", "concat(t, '-', a)"), ("int", "coalesce(b, 0)"), ("int", "t = '12'"),
-    ("int", "t like '1_'"), ("int", "case when a > 3 then 1 else 0 end"), ("date", "cast(dt as date)"),
+    ("int", "t like '1_'"), ("int", "case when a > 3 then 1 else 0 end"),
+    ("date", "cast(dt as date)"),
     ("int", "char_length(t)"), ("int", "year(dt)"), ("int", "a div 2"),
 ]  # fmt: skip
 
@@ -58,8 +60,7 @@ def taken(source, expressions):
     for type_, text in expressions:
         try:
             source.execute(f"CREATE TABLE one ({BASE}, v {type_} AS ({text}) STORED)")
-        except Exception as error:
-            assert "v" in str(error) or "sql_mode" in str(error)
+        except pymysql.err.Error:
             continue
         source.execute("DROP TABLE one")
         found.append((type_, text))
@@ -112,7 +113,7 @@ async def test_checks_and_defaults(pair):
     assert told == {("check", f"{target.name}.t.bits"), ("default", f"{target.name}.t.h")}
     target.execute("INSERT INTO t (id, s) VALUES (1, 'a')")
     assert target.execute("SELECT n, h, j FROM t") == [(3, None, "[]")]
-    with pytest.raises(Exception, match="known"):
+    with pytest.raises(pymysql.err.Error, match="known"):
         target.execute("INSERT INTO t (id, s) VALUES (2, 'c')")
 
 
