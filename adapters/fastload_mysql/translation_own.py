@@ -129,7 +129,7 @@ class _Carrying:
         if collation:
             extra["charset"] = collation.split("_")[0]
         if extra.pop("period", None):  # nobody else would fill it
-            column = msgspec.structs.replace(column, generated=None, default=None)
+            column = msgspec.structs.replace(column, generated=None, default=None, dated=False)
         if "srid" in extra and not self._server.has_srids:
             self._leave("SRID of column", name, "this server checks none")
             del extra["srid"]

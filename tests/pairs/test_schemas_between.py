@@ -45,6 +45,8 @@ async def test_a_percent_sign_in_names(server, name):
         )
         there = server.url_for(name)
         for mode in ("create", "truncate", "upsert"):
-            result = await fastload.copy(here, there, mode=mode, parallel=2, verify=mode != "upsert")
+            result = await fastload.copy(
+                here, there, mode=mode, parallel=2, verify=mode != "upsert"
+            )
             assert result.rows == 2
         assert server.execute(f"SELECT * FROM {quoted[:-1]}t`", name) == [(1, 7), (2, 7)]
