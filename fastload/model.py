@@ -42,6 +42,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
             None where every character counts.
         padded: Whether spaces at the end of its texts are filling that means nothing.
+        dated: Whether the server itself writes the time of a change into it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     collation: str | None = None
     folds: str | None = None
     padded: bool = False
+    dated: bool = False
     comment: str | None = None
     extra: dict[str, str] = {}
 

@@ -116,6 +116,7 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         collation=row["collation"],
         folds=_folds(row, found, text),
         padded=facts.base == "char",
+        dated=text.period is not None,
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import fastload
 
 
@@ -30,3 +32,21 @@ async def test_a_target_without_a_database_in_its_url_makes_databases(source, se
         assert server.execute("SELECT id FROM shop.t") == [(7,)]
     finally:
         server.execute("DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS _fastload")
+
+
+@pytest.mark.parametrize("name", ["od%d", "100%s", "a%%b`'c"])
+async def test_a_percent_sign_in_names(server, name):
+    with server.database("percent") as here, server.database(name):
+        quoted = "`" + name.replace("`", "``") + "`"
+        server.execute(
+            f"CREATE TABLE {quoted[:-1]}t` (id int AUTO_INCREMENT PRIMARY KEY, {quoted} int "
+            f"DEFAULT 7); INSERT INTO {quoted[:-1]}t` (id) VALUES (1), (2)",
+            "percent",
+        )
+        there = server.url_for(name)
+        for mode in ("create", "truncate", "upsert"):
+            result = await fastload.copy(
+                here, there, mode=mode, parallel=2, verify=mode != "upsert"
+            )
+            assert result.rows == 2
+        assert server.execute(f"SELECT * FROM {quoted[:-1]}t`", name) == [(1, 7), (2, 7)]

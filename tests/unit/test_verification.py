@@ -76,7 +76,7 @@ def test_columns_without_a_counterpart_are_told_and_not_in_the_key():
     )
     there = msgspec.structs.replace(here, columns=(*here.columns[:1], *here.columns[2:]))
     pair = pair_tables(here, there, names={}, own=True)
-    assert [p.source.name for p in pair.pairs] == ["id"]
+    assert [p.source.name for p in pair.pairs] == ["id", "sum"]
     assert [str(n) for n in pair.not_compared] == ["gone: the target has no such column"]
     assert pair.key == (0,)
     assert pair.without("id", "why").key == ()
