@@ -7,6 +7,8 @@ three lines at most. No text here ever holds credentials: adapters hand over onl
 
 from __future__ import annotations
 
+from fastload.wording import visible
+
 
 class FastloadError(Exception):
     """Something fastload can name.
@@ -63,7 +65,7 @@ class FastloadError(Exception):
             lines.append(f"  where: {where}")
         if hint:
             lines.append(f"  hint: {hint}")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.args, self.__dict__))

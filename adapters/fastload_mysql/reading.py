@@ -11,6 +11,7 @@ from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
 from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
+from fastload.naming import option
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
@@ -144,10 +145,10 @@ def located(decoder: RowsDecoder, want: ReadSpec) -> Iterator[None]:
         error.side, error.table = "source", str(want.table.name)
         if isinstance(error, Unrepresentable):
             error.key = _key_of(decoder.failed_row, want)
-            name = f"{want.table.name}.{error.column}"
+            name = want.table.name.member(error.column or "")
             error.hint = (
                 "on_unrepresentable='null' makes it NULL; "
-                f"types={{{name!r}: 'char'}} reads the server's text"
+                f"{option('types', name, 'char')} reads the server's text"
             )
         raise
 
