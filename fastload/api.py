@@ -75,8 +75,10 @@ async def copy(
         source: A URL such as ``postgresql://user:password@host:5432/database``, a
             ``fastload.Url``, or a pool of the driver's.
         target: Likewise.
-        tables: Names or patterns, such as ``"public.*"``; None is every user table. A tuple
-            ``(schema, table)`` where a name contains dots; so in all options below.
+        tables: Names or patterns, such as ``"public.*"``; None is every user table. A part of a
+            name that contains a dot stands in double quotes, as the plan prints it, or the name
+            is a tuple of its parts; so in all options below. Names without a schema mean the
+            database of a MySQL URL, and ``public`` in PostgreSQL.
         exclude: Patterns to leave out.
         mode: ``"create"`` makes the tables, which must not exist or be empty; ``"append"`` adds
             to what is there; ``"truncate"`` empties, then loads; ``"replace"`` drops and makes
@@ -404,7 +406,7 @@ async def write(
         data: A pyarrow Table or RecordBatchReader, a polars or pandas frame, a DuckDB relation:
             anything with ``__arrow_c_stream__``. Read in a worker thread, batch by batch.
         target: As in ``copy``.
-        table: ``"schema.table"``, or a tuple.
+        table: ``"schema.table"``, a tuple, or a bare name in the URL's or the usual schema.
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
         memory: As in ``copy``.
         triggers: As in ``copy``.
@@ -418,9 +420,8 @@ async def write(
     """
     from fastload.stream import StreamSource
 
-    name = qualified_name(table)
     options = CopyOptions.make(
-        tables=[(name.schema, name.name)],
+        tables=[table],
         mode=mode,
         parallel=1,
         memory=memory,
@@ -431,14 +432,15 @@ async def write(
         rejects=rejects,
         run="write",
     )
-    stream = StreamSource(data, name)
     async with AsyncExitStack() as stack:
         meter = Meter()
         await stack.enter_async_context(_shown(meter, progress))
         writing = await stack.enter_async_context(
             open_target(_endpoint(target, "target"), connections=1)
         )
-        job = await _job(stream, writing, options, meter)
+        name = qualified_name(table, schema=writing.default_schema)
+        options = msgspec.structs.replace(options, tables=None, names=(name,))
+        job = await _job(StreamSource(data, name), writing, options, meter)
         return await pipeline.run_once(job, await _plan(job, _run_name(job)))
 
 

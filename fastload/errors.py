@@ -7,6 +7,8 @@ three lines at most. No text here ever holds credentials: adapters hand over onl
 
 from __future__ import annotations
 
+from fastload.wording import visible
+
 # What hints offer where the target's column takes NULL.
 NULL_INSTEAD = "on_unrepresentable='null' makes it NULL"
 
@@ -66,7 +68,7 @@ class FastloadError(Exception):
             lines.append(f"  where: {where}")
         if hint:
             lines.append(f"  hint: {hint}")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.args, self.__dict__))

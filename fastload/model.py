@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from fastload.naming import spelled
+from fastload.wording import visible
+
 PLAN_VERSION = 3
 
 
@@ -22,7 +25,11 @@ class QualifiedName(msgspec.Struct, frozen=True, order=True):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return spelled(self.schema, self.name)
+
+    def member(self, name: str) -> str:
+        """Return the name of a column, key or index of the table, as it is printed."""
+        return spelled(self.schema, self.name, name)
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +229,7 @@ class NotCarried(msgspec.Struct, frozen=True, order=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}: {self.reason}"
+        return visible(f"{self.kind} {self.name}: {self.reason}")
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):

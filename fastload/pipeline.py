@@ -250,7 +250,7 @@ def _naming_rejects(receipts: Sequence[Receipt]) -> Iterator[None]:
                 f"{rows} rows were rejected, which others may refer to: mend those in {files[0]}"
                 f"{more}, write them to the target, and start the run again"
             )
-            error.hint = f"{error.hint}\n  {told}" if error.hint else told
+            error.hint = f"{error.hint}; {told}" if error.hint else told
         raise
 
 

@@ -15,7 +15,7 @@ from fastload.partition import Boundary
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
 from fastload_mysql.predicate import not_null, within
-from fastload_mysql.quoting import ident, qualified
+from fastload_mysql.quoting import qualified
 
 _SELECTS_PER_STATEMENT = 64
 _ALL_BEFORE = "(ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"

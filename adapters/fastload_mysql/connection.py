@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from pymysql import err
 from pymysql.constants import CLIENT
@@ -22,9 +22,8 @@ from fastload_mysql.wire import Wire
 Row: TypeAlias = tuple[Any, ...]
 Flavour = Literal["mysql", "mariadb"]
 
-# A place of an argument; or what is quoted, where there is none.
-_PLACE = re.compile(r"""%s|`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\"""", re.DOTALL)
-
+# A quote that is doubled begins another text or name at once.
+_QUOTED_OR_PLACE = re.compile(r"`[^`]*+`|'(?:[^'\\]++|\\.)*+'|%s", re.DOTALL)
 # A server that vanished is noticed in about half a minute.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 
@@ -87,7 +86,7 @@ class Connection:
         """Run one statement; return the rows it changed.
 
         Args:
-            sql: With ``%s`` for each argument; a percent sign in quotation marks is one.
+            sql: With ``%s`` for each argument, outside of quotes.
             args: Values that are written as literals.
         """
         result = await self._query(sql, args)
@@ -122,20 +121,22 @@ class Connection:
         """Return a value as SQL, as this session's server reads it."""
         return str(self.raw.literal(value))
 
-    def _filled(self, sql: str | bytes, args: Sequence[Any]) -> str:
-        """Put arguments where they belong; names in the text may have any characters."""
-        values = iter([self.literal(value) for value in args])
+    def _filled(self, sql: str, args: Sequence[Any]) -> str:
+        """Return a statement with its arguments; what names and texts in it hold is theirs."""
+        left = iter(args)
 
         def put(found: re.Match[str]) -> str:
-            return next(values) if found[0] == "%s" else found[0]
+            return self.literal(next(left)) if found[0] == "%s" else found[0]
 
-        return _PLACE.sub(put, cast("str", sql))
+        filled = _QUOTED_OR_PLACE.sub(put, sql)
+        assert next(left, None) is None, "a statement takes all of its arguments"
+        return filled
 
     async def _query(self, sql: str | bytes, args: Sequence[Any]) -> Any:
         with translated(self.side):
             if not self.usable:
                 raise ConnectionResetError("the connection is closed")
-            text = self._filled(sql, args) if args else sql
+            text = self._filled(sql, args) if args and isinstance(sql, str) else sql
             self._busy = True
             try:
                 await self.raw.query(text)

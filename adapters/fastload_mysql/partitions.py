@@ -73,7 +73,9 @@ async def _sorted_by_server(
     if connection.product.has_windows:
         parts = f"SELECT {name} AS k, NTILE({spec.want}) OVER (ORDER BY {name}) AS part {rest}"
         cuts = f"SELECT MIN(k) AS k FROM ({parts}) AS parts WHERE part > 1 GROUP BY part"
-        rows = await connection.fetch(f"SELECT {told} FROM ({ascending_keys(cuts)}) AS k ORDER BY n")
+        rows = await connection.fetch(
+            f"SELECT {told} FROM ({ascending_keys(cuts)}) AS k ORDER BY n"
+        )
         return [(str(row[0]),) for row in rows]
     count = await connection.fetchval(f"SELECT COUNT(*) {rest}")
     offsets = sorted({count * i // spec.want for i in range(1, spec.want)} - {0})

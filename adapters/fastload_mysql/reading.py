@@ -13,6 +13,7 @@ from fastload.channel import Channel, Waits
 from fastload.errors import NULL_INSTEAD, DecodeError, SourceError, Unrepresentable
 from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
+from fastload.naming import option
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
@@ -88,9 +89,7 @@ class RowsReading:
         finally:
             self._over.set()
 
-    async def _decode(
-        self, connection: Connection, result: Result, decoder: RowsDecoder
-    ) -> None:
+    async def _decode(self, connection: Connection, result: Result, decoder: RowsDecoder) -> None:
         import pyarrow as pa
 
         bytes_ = 0
@@ -199,7 +198,7 @@ def _as_it_is(table: Table, column: str) -> str:
     found = table.column(column)
     is_bytes = found.exact is not None and found.exact.endswith("binary]")
     word, what = ("binary", "its bytes") if is_bytes else ("char", "the server's text")
-    return f"types={{{f'{table.name}.{column}'!r}: {word!r}}} reads {what}"
+    return f"{option('types', table.name.member(column), word)} reads {what}"
 
 
 def _key_of(row: bytes, want: ReadSpec) -> str | None:

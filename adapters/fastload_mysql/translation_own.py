@@ -119,7 +119,7 @@ class _Carrying:
         return found
 
     def _column(self, table: Table, column: Column) -> Column:
-        name = f"{table.name}.{column.name}"
+        name = table.name.member(column.name)
         type_, collation, note = self._type(column)
         if note:
             self._leave("type of column", name, note)
@@ -226,7 +226,7 @@ class _Carrying:
         return type_, column.collation, None
 
     def _index(self, table: Table, index: Index) -> Index | None:
-        name = f"{table.name}.{index.name}"
+        name = table.name.member(index.name)
         if index.kind not in ("sorted", "hash", "btree", "fulltext", "spatial"):
             self._leave("index", name, f"this server has no index of kind {index.kind}")
             return None
@@ -247,7 +247,7 @@ class _Carrying:
         return msgspec.structs.replace(index, definition=definition(index.columns), extra={})
 
     def _check(self, table: Table, check: Check, here: Sequence[Column]) -> Check | None:
-        name = f"{table.name}.{check.name}"
+        name = table.name.member(check.name)
         if not self._server.has_checks:
             self._leave("check", name, "this server reads checks and forgets them")
             return None

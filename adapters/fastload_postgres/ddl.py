@@ -18,6 +18,7 @@ from fastload.model import (
     Steps,
     Table,
 )
+from fastload.naming import option
 from fastload_postgres.ddl_after import after_steps
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.touching import touching, untouched
@@ -62,7 +63,7 @@ def _check_types(catalog: Catalog, existing: Inspection, new: Iterable[Table]) -
                     table=str(table.name),
                     column=column.name,
                     hint="create the type or its extension on the target first, or copy the "
-                    f"column as text: types={{'{table.name}.{column.name}': 'text'}}",
+                    f"column as text: {option('types', table.name.member(column.name), 'text')}",
                 )
     labels = {e.name: e.labels for e in existing.enums}
     for enum in catalog.enums:
@@ -210,5 +211,5 @@ def _left(new: Iterable[Table]) -> Iterable[NotCarried]:
     for table in new:
         for column in table.columns:
             if "compression" in column.extra:
-                name = f"{table.name}.{column.name}"
+                name = table.name.member(column.name)
                 yield NotCarried("compression of column", name, "the target's default is used")

@@ -10,6 +10,7 @@ import msgspec
 
 from fastload.errors import PlanError
 from fastload.model import Catalog, EnumType, NotCarried, QualifiedName, Table
+from fastload.naming import option
 from fastload_postgres.catalog import DIALECT
 from fastload_postgres.declaration import (
     Declared,
@@ -84,7 +85,9 @@ def _check_names(catalog: Catalog) -> None:
     """Refuse names that the server would cut off; those of indexes and the like are made anew."""
     for table in catalog.tables:
         if not is_name(table.name.name):
-            raise _too_long(table.name.name, table, None, f"rename={{{str(table.name)!r}: '...'}}")
+            raise _too_long(
+                table.name.name, table, None, option("rename", str(table.name), "other")
+            )
         for column in table.columns:
             if not is_name(column.name):
                 raise _too_long(column.name, table, column.name, "rename it on the source")

@@ -210,10 +210,10 @@ def _losses(pair: TablePair, target: Target, dialect: str) -> Iterable[str]:
     for p in pair.pairs:
         fit = target.fit(p.source, p.target, dialect)
         if fit.loss:
-            yield f"{pair.source.name}.{p.source.name}: {fit.loss}"
+            yield f"{pair.source.name.member(p.source.name)}: {fit.loss}"
         if pair.policies.get(p.source.name, pair.policies.get("")) == "null":
             told = "values that the target cannot hold are NULL there, and count as equal"
-            yield f"{pair.source.name}.{p.source.name}: {told}"
+            yield f"{pair.source.name.member(p.source.name)}: {told}"
 
 
 async def _run(

@@ -354,9 +354,9 @@ async def test_any_composite_keys_are_covered(database, keys, want):
 
 TEXTS_ALIKE = st.text(st.sampled_from("aAbÁß \t\0z'é"), max_size=5)
 NUMBERS = st.integers(-(10**9), 10**9)
-MOMENTS = st.datetimes(
-    min_value=dt.datetime(1971, 1, 1), max_value=dt.datetime(2037, 1, 1)
-).map(str)
+MOMENTS = st.datetimes(min_value=dt.datetime(1971, 1, 1), max_value=dt.datetime(2037, 1, 1)).map(
+    str
+)
 DATES = st.dates(min_value=dt.date(1000, 1, 1)).map(str) | st.sampled_from(
     ["0000-00-00", "2024-00-10", "2024-02-00", "2023-02-31"]
 )
@@ -425,6 +425,8 @@ async def test_any_keys_of_any_type_are_covered_once(database, data, index, want
     with contextlib.suppress(fastload.ConfigError):
         _, queries = await planned(database, want=want, by=by)
         together = " UNION ALL ".join(f"({q})" for q in queries)
-        count = f"SELECT COUNT(*), COUNT(DISTINCT v), (SELECT COUNT(*) FROM t) FROM ({together}) AS u"
+        count = (
+            f"SELECT COUNT(*), COUNT(DISTINCT v), (SELECT COUNT(*) FROM t) FROM ({together}) AS u"
+        )
         ((rows, different, there),) = database.execute(f"SET SESSION sql_mode = ''; {count}")
         assert rows == different == there
