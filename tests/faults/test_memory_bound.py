@@ -76,7 +76,9 @@ async def test_cancelled_loads_leave_nothing_behind(pair):
 
     async def cancelled(number: int) -> None:
         urls = (pair.source.url, pair.target.url)
-        task = asyncio.create_task(fastload.copy(*urls, mode="replace", run="cancelled", fresh=True))
+        task = asyncio.create_task(
+            fastload.copy(*urls, mode="replace", run="cancelled", fresh=True)
+        )
         await asyncio.wait([task], timeout=0.002 * (number % 60))
         task.cancel()
         await asyncio.wait([task])

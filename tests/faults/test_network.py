@@ -112,9 +112,7 @@ async def test_a_bad_network(pair, end, what):
     with check(f"{what}, {side.kind} as {end}", reach) as row:
         tally = Tally()
         longest_s, starts = await through_proxy(pair, end, ARRANGEMENTS[what], tally)
-        row.got = (
-            f"{starts} starts, {longest_s:.1f} s at most: {tally.lost} lost, {tally.doubled} doubled"
-        )
+        row.got = f"{starts} starts, {longest_s:.1f} s at most: {tally.lost} lost, {tally.doubled} doubled"
         assert tally.sound
 
 
