@@ -429,7 +429,7 @@ class Target(Protocol):
         """
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
-        """Set sequences to these values; repeating it is harmless, and ``barrier`` makes it durable.
+        """Set sequences to these values; durable after ``barrier``, and harmless to repeat.
 
         A sequence with an owner is the one that the owning column has here, whatever its name.
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from fastload.adapter import Item, Reading, WireHasher
 from fastload.transform import Wrapped
-from fastload.verification.sides import hashing
+from fastload.verification.hashing import hashing
 
 
 class WatchedBatches(Wrapped):

@@ -16,6 +16,7 @@ from fastload.errors import (
     DecodeError,
     EncodeError,
     FastloadError,
+    NotVerified,
     PlanError,
     SourceError,
     StateError,
@@ -23,7 +24,6 @@ from fastload.errors import (
     TargetFull,
     TooManyConnections,
     Unrepresentable,
-    NotVerified,
     VerificationError,
 )
 
