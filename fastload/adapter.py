@@ -429,7 +429,7 @@ class Target(Protocol):
         """
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
-        """Set sequences to these values, durably; repeating it is harmless.
+        """Set sequences to these values; durable after ``barrier``, and harmless to repeat.
 
         A sequence with an owner is the one that the owning column has here, whatever its name.
 
@@ -499,7 +499,10 @@ class Mending(Protocol):
     """A target whose rows can be made another's; ``TargetCapabilities.mend`` says so."""
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
-        """Delete rows by key, then merge others, in one transaction; durable when it returns.
+        """Delete rows by key, then merge others, in one transaction.
+
+        It has committed when this returns, as durably as the server commits by its own settings
+        or better: what is mended is compared again, and nothing else is told to be durable by it.
 
         Args:
             table: A plan to upsert by.

@@ -120,6 +120,8 @@ async def copy(
         RejectLimit: More rows are refused than may be rejected. Start the run again with a higher
             limit: it continues.
         VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
+        NotVerified: The copy is complete, and could not be compared; ``error.copied`` is its
+            result.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
     options = CopyOptions.make(

@@ -317,10 +317,28 @@ class VerificationError(FastloadError):
 
     Attributes:
         result: The verification result with every difference found.
+        copied: The result of the copy, which is complete.
     """
 
     code = "verification"
 
-    def __init__(self, message: str, *, result: object = None, **where: object) -> None:
+    def __init__(
+        self, message: str, *, result: object = None, copied: object = None, **where: object
+    ) -> None:
         super().__init__(message, **where)  # type: ignore[arg-type]
         self.result = result
+        self.copied = copied
+
+
+class NotVerified(FastloadError):
+    """A copy is complete, and could not be compared with its source.
+
+    Attributes:
+        copied: The result of the copy.
+    """
+
+    code = "not_verified"
+
+    def __init__(self, message: str, *, copied: object = None, **where: object) -> None:
+        super().__init__(message, **where)  # type: ignore[arg-type]
+        self.copied = copied
