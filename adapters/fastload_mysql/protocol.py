@@ -7,7 +7,7 @@ Protocol Resultset"; MariaDB Knowledge Base, "Server Response Packets (Binary Pr
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ class Result:
         while True:
             yield await self._wire.piece()
 
-    async def batches(self, decoder: RowsDecoder) -> AsyncIterator[Batch]:
+    async def batches(self, decoder: RowsDecoder) -> AsyncGenerator[Batch, None]:
         """Decode all rows, and finish.
 
         Raises:

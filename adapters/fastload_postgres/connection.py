@@ -47,7 +47,12 @@ _SETTINGS_SINCE = {
 }
 _ONLY_SINCE = {"jit": 11}
 SOURCE_SETTINGS = {"row_security": "off", "default_transaction_read_only": "on"}
-TARGET_SETTINGS = {"synchronous_commit": "off", "default_transaction_read_only": "off"}
+# Lanes that only add rows of their own would be in each other's way as serializable transactions.
+TARGET_SETTINGS = {
+    "synchronous_commit": "off",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+}
 
 
 class PostgresDriver:

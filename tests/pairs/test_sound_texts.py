@@ -61,8 +61,8 @@ async def test_the_policy_and_the_type_that_the_hint_names(database, target):
     types = {f"{database.name}.t.v": "binary"}
     await fastload.copy(database.url, target.url, types=types, **options)
     assert target.psql("SELECT v FROM t WHERE id = 2") == "\\x98"
+    types = {f"{database.name}.t.v": "char"}
     with pytest.raises(Unrepresentable):
-        types = {f"{database.name}.t.v": "char"}
         await fastload.copy(database.url, target.url, types=types, **options)
 
 
