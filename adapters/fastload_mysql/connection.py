@@ -191,6 +191,14 @@ class Connection:
         self._writer.close()
         await self.wait_closed()
 
+    def stop_reading(self) -> None:
+        """Read nothing more, and so no end either.
+
+        What says that it ends makes uvloop (0.22) complain where bytes of ours wait under TLS.
+        """
+        if not self._writer.transport.is_closing():
+            self._writer.transport.pause_reading()
+
     def abort(self) -> None:
         """Close at once, without a word to the server."""
         self.raw.close()

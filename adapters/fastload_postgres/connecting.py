@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import asyncpg
 
 from fastload import errors, transport
@@ -19,6 +21,8 @@ from fastload_postgres.driver_errors import translate
 
 # A server that vanished is noticed in half a minute, where nothing of ours is on its way to it.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+# Who is cancelled while a connection is made waits no longer for its end.
+_END_S = 1.0
 _FILES = ("sslrootcert", "sslcert", "sslkey")
 _KNOWN = ("host", "tls", "sslmode", *_FILES, "connect_timeout", "application_name")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -88,6 +92,29 @@ def _trusts_as_libpq() -> bool:
     with suppress(RuntimeError):  # nobody's home
         return (Path.home() / ".postgresql" / "root.crt").is_file()
     return False
+
+
+async def uninterrupted(connect: Coroutine[Any, Any, Any]) -> Any:
+    """Return the connection that is made; one that is not wanted any more is made and dropped.
+
+    asyncpg (0.32) that is cancelled as its socket opens leaves a future behind, of the answer to
+    its question for TLS, which nobody awaits and which the loop complains about.
+    """
+    task = asyncio.ensure_future(connect)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_drop)
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task], timeout=_END_S)
+            task.cancel()
+            await asyncio.wait([task], timeout=_END_S)
+        raise
+
+
+def _drop(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().terminate()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import asyncpg
 from fastload import sessions
 from fastload.secret import forget_locals, password_of
 from fastload.url import Url
-from fastload_postgres.connecting import arguments, connecting, keep_alive
+from fastload_postgres.connecting import arguments, connecting, keep_alive, uninterrupted
 from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class PostgresDriver:
 async def _connect(url: Url, side: str) -> Connection:
     known = arguments(url, side)
     try:
-        made: Connection = await asyncpg.connect(**known, password=await password_of(url, side))
+        made: Connection = await uninterrupted(
+            asyncpg.connect(**known, password=await password_of(url, side))
+        )
     except BaseException as error:
         forget_locals(error)
         raise
