@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -84,6 +84,7 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         casts: Whether it reads columns as other types, as ``Selection.types`` asks.
         fingerprint: Name of the hash that ``Fingerprinting.fingerprint`` sums, and of all that
             its values depend on; None where the server has none.
+        counts: Whether it is ``Counting``.
     """
 
     snapshot: str = "shared"
@@ -91,6 +92,7 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     replayable: bool = True
     casts: bool = True
     fingerprint: str | None = None
+    counts: bool = False
 
 
 class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -364,6 +366,24 @@ class Fingerprinting(Protocol):
         The bytes of a row are hashed as they stand: sums of two sides are equal where the wire
         brought the same rows, in any order and any partitions.
         """
+
+
+class Count(NamedTuple):
+    """How many rows a table has, and the moment at which it has them."""
+
+    rows: int
+    cut: Cut
+
+
+class Counting(Protocol):
+    """A source whose server counts rows; ``SourceCapabilities.counts`` says so.
+
+    What was read in partitions is checked by it: ranges that overlap, or that leave keys out, look
+    whole from inside.
+    """
+
+    async def count(self, table: Table, at: Any, where: str | None) -> Count:
+        """Return the rows of a whole table under a filter, counted without any partitions."""
 
 
 class Target(Protocol):

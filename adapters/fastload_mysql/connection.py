@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from pymysql import err
 from pymysql.constants import CLIENT
@@ -196,8 +196,9 @@ class Connection:
 
         What says that it ends makes uvloop (0.22) complain where bytes of ours wait under TLS.
         """
-        if not self._writer.transport.is_closing():
-            self._writer.transport.pause_reading()
+        transport = cast("asyncio.Transport", self._writer.transport)
+        if not transport.is_closing():
+            transport.pause_reading()
 
     def abort(self) -> None:
         """Close at once, without a word to the server."""

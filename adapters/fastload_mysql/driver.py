@@ -48,10 +48,11 @@ _SETTINGS = {
     "sql_safe_updates": "0",
     "sql_auto_is_null": "0",
 }
-# Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
-# refuses what does not fit, but takes the dates that only this family has, and zero as a key.
+# Nothing changes what a source says: no quoting of another kind, no padding of CHAR; and dates that
+# no calendar has can be compared, as those that bound a partition are. A target refuses what does
+# not fit, but takes the dates that only this family has, and zero as a key.
 SQL_MODE = {
-    "source": "",
+    "source": "ALLOW_INVALID_DATES",
     "target": "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION",
 }
 _ACCESS = {"source": "READ ONLY", "target": "READ WRITE"}

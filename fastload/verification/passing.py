@@ -23,7 +23,7 @@ from fastload.adapter import (
 )
 from fastload.config import CopyOptions
 from fastload.errors import FastloadError, Unrepresentable
-from fastload.model import Catalog, Partition, Plan, QualifiedName, Receipt, TablePlan
+from fastload.model import Catalog, Cut, Partition, Plan, QualifiedName, Receipt, TablePlan
 from fastload.registry import open_source
 from fastload.tasks import task_group
 from fastload.verification.comparison import Pairing, comparing, doubts_of, pair_up
@@ -45,6 +45,7 @@ class _TableState:
     Attributes:
         kinds: Columns and what their values were hashed by as they passed.
         passed: What the rows of each partition came to, by its index.
+        cuts: What readings of these saw.
         form: What was compared with what when the source was hashed.
         source: What the source's rows come to; None where that is not known.
         wire: The wire on which they were hashed, where they were.
@@ -53,6 +54,7 @@ class _TableState:
 
     kinds: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     passed: dict[int, Fingerprint] = dataclasses.field(default_factory=dict)
+    cuts: set[Cut] = dataclasses.field(default_factory=set)
     form: Form | None = None
     source: Fingerprint | None = None
     wire: str | None = None
@@ -125,8 +127,9 @@ class Passing:
         """Keep the hashes of a partition that has been written."""
         found = watched.found
         if found.rows == receipt.rows:
-            passed = self._state(table.source.name).passed
-            passed[receipt.partition] = Fingerprint(found.rows, found.sum)
+            state = self._state(table.source.name)
+            state.passed[receipt.partition] = Fingerprint(found.rows, found.sum)
+            state.cuts.add(watched.cut)
 
     def _state(self, table: QualifiedName) -> _TableState:
         return self._states.setdefault(table, _TableState())
@@ -150,7 +153,9 @@ class Passing:
             state.form, hashed = _form(pair), by_server(pair, here, there)
             state.wire = table.wire if hashed else None
             state.source = state.total(pair, table.partitions)
-            if state.source is None:
+            if state.source is not None:
+                await side.check_count(pair, state.source.rows, table.partitions, state.cuts)
+            else:
                 state.wire, state.by_server = None, hashed
                 state.source = await self._read(side, pair, state)
 
@@ -179,6 +184,7 @@ class Passing:
             found = await side.buckets(pair, parts, 0)
         except Unrepresentable:
             return None
+        await side.check_count(pair, found.rows, parts)
         return Fingerprint(found.rows, found.sum)
 
     async def result(self, plan: Plan) -> VerifyResult:

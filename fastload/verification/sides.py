@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -11,6 +12,7 @@ import msgspec
 
 from fastload import partition, retry
 from fastload.adapter import (
+    Counting,
     Fingerprint,
     Fingerprinting,
     PartitionSpec,
@@ -20,7 +22,7 @@ from fastload.adapter import (
     WireHasher,
 )
 from fastload.errors import FastloadError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, Partition, Table
+from fastload.model import Column, Cut, Partition, QualifiedName, Table
 from fastload.tasks import task_group
 from fastload.verification.hashing import hashing_of
 from fastload.verification.pairs import TablePair
@@ -50,6 +52,7 @@ class Side:
         self.at = at
         self.word = word
         self.cuts: set[Cut] = set()
+        self._cuts_of: defaultdict[QualifiedName, set[Cut]] = defaultdict(set)
         lanes = min(lanes, at.readers)
         self._lanes = anyio.Semaphore(lanes)
         self._count = lanes
@@ -136,7 +139,7 @@ class Side:
         hasher = cast("Fingerprinting", self.source).wire_hasher(wire)
         assert hasher is not None
         async with self.source.open(part, self.at, self.spec(pair, wire)) as reading:
-            self.cuts.add(reading.cut)
+            self._note(self.table(pair), reading.cut)
             async for data in reading:
                 hasher.feed(data)
             hasher.finish()
@@ -144,6 +147,43 @@ class Side:
         if sent != hasher.rows:
             raise SourceError(f"the {self.word} sent {sent} rows and {hasher.rows} arrived")
         return hasher
+
+    async def check_count(
+        self, pair: TablePair, rows: int, parts: Sequence[Partition], cuts: set[Cut] | None = None
+    ) -> None:
+        """Compare what partitions held with what the server counts in the table at that moment.
+
+        Nothing is compared where it has not one moment, or does not count.
+
+        Args:
+            pair: The table.
+            rows: Of all partitions.
+            parts: These.
+            cuts: That they were read at; None for what this side has read of the table.
+
+        Raises:
+            SourceError: They are not as many.
+        """
+        table = self.table(pair)
+        seen = self._cuts_of[table.name] if cuts is None else cuts
+        if len(parts) < 2 or len(seen) != 1 or not self.source.capabilities.counts:
+            return
+        counting = cast("Counting", self.source)
+        async with self.lane():
+            count = await self._again(lambda: counting.count(table, self.at, self.spec(pair).where))
+        if {count.cut} == seen and not count.cut.inconsistent_because and count.rows != rows:
+            raise SourceError(
+                f"the {len(parts)} parts of {table.name} had {rows} rows, and it has {count.rows}: "
+                "they overlap, or leave rows out",
+                side=self.word,
+                table=str(table.name),
+                hint="take nothing of this table for copied; partition_by={table: column} cuts it "
+                "by another column. Please report its CREATE TABLE",
+            )
+
+    def _note(self, table: Table, cut: Cut) -> None:
+        self.cuts.add(cut)
+        self._cuts_of[table.name].add(cut)
 
     async def pick(
         self, pair: TablePair, parts: Sequence[Partition], wanted: Wanted
@@ -200,7 +240,7 @@ class Side:
     async def _batches(self, pair: TablePair, part: Partition) -> AsyncIterator[pa.RecordBatch]:
         rows = 0
         async with self.source.open(part, self.at, self.spec(pair)) as reading:
-            self.cuts.add(reading.cut)
+            self._note(self.table(pair), reading.cut)
             async for batch in reading:
                 rows += batch.num_rows
                 yield batch

@@ -135,12 +135,22 @@ class Verifier:
                 await self._part(part, found)
 
         async with task_group() as group:
-            for part in await parts_of(pair, self._here, self._there, ranges):
+            parts = await parts_of(pair, self._here, self._there, ranges)
+            for part in parts:
                 group.start_soon(one, part)
+        if pair.source.name not in self._ranges:
+            await self._check_counts(found, parts)
         if found.changed or found.missing or found.extra:
             self.located.append(Located(pair, found.changed, found.missing, found.extra))
         self.suspects[pair.source.name] = found.suspects
         return found.check()
+
+    async def _check_counts(self, found: Found, parts: Sequence[Part]) -> None:
+        here = [p for part in parts for p in part.here]
+        there = [p for part in parts for p in part.there]
+        async with task_group() as group:
+            group.start_soon(self._here.check_count, found.pair, found.rows, here)
+            group.start_soon(self._there.check_count, found.pair, found.rows_target, there)
 
     async def _part(self, part: Part, found: Found) -> None:
         if found.hashed:

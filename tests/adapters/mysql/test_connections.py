@@ -76,26 +76,39 @@ async def test_settings(database, side):
         assert await connection.fetchrow(f"SELECT {query}") == tuple(SETTINGS.values())
 
 
+LIMITS = {
+    "sql_select_limit": 1,
+    "wait_timeout": 5,
+    "group_concat_max_len": 4,
+    "sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
+    "time_zone": "+05:00",
+    "max_join_size": 1,
+    "sql_safe_updates": 1,
+}
+
+
 @pytest.fixture
-def limited(server):
-    """A server whose own settings would cut short what is read."""
-    names = ("sql_select_limit", "wait_timeout", "group_concat_max_len", "sql_mode")
-    was = server.execute("SELECT " + ", ".join(f"@@global.{name}" for name in names))[0]
-    wrong = "sql_select_limit = 1, wait_timeout = 5, group_concat_max_len = 4"
-    server.execute("SET GLOBAL " + wrong.replace(", ", ", GLOBAL "))
-    server.execute(
-        "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
-    )
-    yield server
-    for name, value in zip(names, was, strict=True):
-        server.execute(f"SET GLOBAL {name} = {value!r}")
+def limited(database):
+    """A server whose own settings would change, or cut short, what is read."""
+    server = database.server
+    known = [n for n in LIMITS if server.execute(f"SHOW GLOBAL VARIABLES LIKE '{n}'")]
+    was = server.execute("SELECT " + ", ".join(f"@@global.{name}" for name in known))[0]
+    database.execute("CREATE TABLE t (i INT); INSERT INTO t VALUES (1), (2)")
+    server.execute("; ".join(f"SET GLOBAL {name} = {LIMITS[name]!r}" for name in known))
+    yield database
+    values = dict(zip(known, was, strict=True))
+    server.execute("; ".join(f"SET GLOBAL {name} = {value!r}" for name, value in values.items()))
 
 
 async def test_a_servers_own_limits_do_not_apply(limited):
-    async with lent(limited.url_for("mysql")) as connection:
+    async with lent(limited.url) as connection:
         assert await connection.fetch("SELECT 1 UNION ALL SELECT 2") == [(1,), (2,)]
         assert await connection.fetchval("SELECT GROUP_CONCAT('long enough')") == "long enough"
         assert await connection.fetchval('SELECT "\\\'"') == "'"
+        assert await connection.fetchval("SELECT HOUR(FROM_UNIXTIME(0))") == 0
+        assert await connection.fetchval("SELECT COUNT(*) FROM t AS a, t AS b, t AS c") == 8
+    async with lent(limited.url, "target") as connection:
+        assert await connection.execute("DELETE FROM t") == 2
 
 
 async def test_a_source_is_read_only(database):
