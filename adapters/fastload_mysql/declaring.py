@@ -26,6 +26,8 @@ _NOT_ITS_TEXT = (
     "digits beyond a double's go; the type 'text' in `types` keeps them"
 )
 
+NO_NEGATIVE_ZERO = "MariaDB has no negative zero: -0.0 becomes 0"
+FLOATS = ("halffloat", "float", "float16", "float32", "double", "float64")
 _NO_JSON = "made as longtext: this server has no type for documents"
 
 # Items of lists that JSON has a form for.
@@ -159,6 +161,8 @@ def _note(arrow: str, server: Server) -> tuple[str, str] | None:
         )
     if arrow == "arrow.json" and not server.is_mariadb:
         return "spelling of column", _NOT_ITS_TEXT
+    if server.is_mariadb and arrow in FLOATS:
+        return "sign of zero in column", NO_NEGATIVE_ZERO
     if "list" in arrow.split("<")[0]:
         return "array type of column", "made as json"
     return None

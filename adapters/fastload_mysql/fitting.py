@@ -55,6 +55,8 @@ _LENGTHS = {
     "uuid_text": _UUID_CHARACTERS,
     "interval": _INTERVAL_CHARACTERS,
 }
+_DECIMALS = re.compile(r"list(_view)?<.*decimal")
+_DOUBLE_DIGITS = 15  # that any decimal of so many keeps
 _UNSPELLED = "spacing, order of members and repeated members"
 
 
@@ -90,11 +92,14 @@ def word(source: Column, target: Column) -> str:
     """Return the encoder's word for values of the source column in the target column.
 
     It is the target's own, but for values that its type has another form of: a moment with a
-    zone in a column without one, and what is written as text.
+    zone in a column without one, what is written as text, and decimals in MySQL's documents, of
+    which all that come as text become doubles. MariaDB's are longtext, and keep every digit.
     """
     own, name = target.extra["encode"], _word(target)
     if name == "datetime" and ", tz=" in source.arrow:
         return own.replace("datetime", "datetime_utc")
+    if own == "json" and "json" not in target.extra and _DECIMALS.search(source.arrow):
+        return f"json:{_DOUBLE_DIGITS}"
     if name in _TEXTS and source.arrow == "arrow.uuid":
         return "uuid_text"
     if name in _TEXTS and source.arrow == "month_day_nano_interval":

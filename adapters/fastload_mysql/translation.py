@@ -139,6 +139,8 @@ class _Translation:
         extra = {"encode": found.encode}
         if found.charset:
             extra["charset"] = found.charset
+        if found.encode == "json" and self._server.is_mariadb:
+            extra["json"] = "yes"
         return Column(
             name=column.name,
             type=found.type,

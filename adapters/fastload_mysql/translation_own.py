@@ -15,6 +15,7 @@ from fastload.model import Catalog, Check, Column, Index, NotCarried, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
+from fastload_mysql.declaring import FLOATS, NO_NEGATIVE_ZERO
 from fastload_mysql.expressing import Words, default_of, is_plain
 from fastload_mysql.flavours import Server, server_of
 from fastload_mysql.narrowing import narrowed
@@ -27,6 +28,10 @@ _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
 _NOT_ENFORCED = re.compile(r"\bNOT ENFORCED(\s*\*/)?\s*$", re.I)
 _REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
+_RETOLD = (
+    "documents go as text: decimals become doubles, and dates, times and binaries in them strings"
+)
+_NO_DIGITS = "spacing, order of members, repeated members and digits beyond a double's go"
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
 
@@ -35,8 +40,21 @@ def carried(catalog: Catalog, server: Server) -> Catalog:
     flavour = catalog.extra.get("flavour", server.flavour)
     source = server_of(flavour, catalog.extra.get("version", "0"))
     if source.flavour == server.flavour and source.version <= server.version:
-        return catalog
+        return _told(catalog, server)
     return _Carrying(catalog, server, other=source.flavour != server.flavour).catalog()
+
+
+def _told(catalog: Catalog, server: Server) -> Catalog:
+    """Return a catalogue that is carried as it is, and say which values change nevertheless."""
+    if server.is_mariadb:
+        return catalog
+    left = [
+        NotCarried("numbers and moments of column", f"{table.name}.{column.name}", _RETOLD)
+        for table in catalog.tables
+        for column in table.columns
+        if column.arrow == "arrow.json" and column.generated is None
+    ]
+    return msgspec.structs.replace(catalog, not_carried=(*catalog.not_carried, *left))
 
 
 def _in_forms_of(column: Column) -> Column:
@@ -123,6 +141,8 @@ class _Carrying:
         type_, collation, note = self._type(column)
         if note:
             self._leave("type of column", name, note)
+        if self._other and self._server.is_mariadb and column.arrow in FLOATS:
+            self._leave("sign of zero in column", name, NO_NEGATIVE_ZERO)
         if collation:
             collation = self._collation(table, collation)
         extra = {k: v for k, v in column.extra.items() if k != "definition"}
@@ -211,8 +231,9 @@ class _Carrying:
         if column.arrow == "arrow.json":  # to MariaDB a long text, with a check
             if not server.has_json:
                 return "longtext", server.binary_collation, "this server has no json"
-            told = self._other and not server.is_mariadb
-            return "json", None, "json keeps documents and not their text" if told else None
+            if self._other and not server.is_mariadb:
+                return "json", None, f"json keeps documents and not their text: {_NO_DIGITS}"
+            return "json", None, None if server.is_mariadb else _RETOLD
         if type_ == "uuid" and not server.has_uuid:
             return f"char({_UUID_CHARACTERS})", "ascii_general_ci", "MySQL has no type uuid"
         if type_ == "inet4" and not server.has(mysql=None, mariadb=(10, 10, 1)):
