@@ -24,6 +24,25 @@ async def test_a_server_without_a_database_in_its_url_keeps_all_names(server, ta
         assert target.psql("SELECT count(*) FROM one.t JOIN two.t USING (id)").strip() == "1"
 
 
+async def test_another_schema_than_the_default_is_found_again(source, mariadb):
+    """It becomes a database beside the URL's, which is compared and mended there."""
+    source.psql(
+        "CREATE SCHEMA fastload_other; CREATE TABLE t (id int PRIMARY KEY); "
+        "CREATE TABLE fastload_other.t (id int PRIMARY KEY, v text); "
+        "INSERT INTO fastload_other.t VALUES (7, 'x')"
+    )
+    try:
+        with mariadb.database("x9") as there:
+            await fastload.copy(source.url, there, verify=True)
+            assert (await fastload.verify(source.url, there)).equal
+            mariadb.execute("UPDATE fastload_other.t SET v = 'y'")
+            found = await fastload.verify(source.url, there)
+            assert [str(d.table) for d in found.differences] == ["fastload_other.t"]
+            assert (await found.repair()).equal
+    finally:
+        mariadb.execute("DROP DATABASE IF EXISTS fastload_other")
+
+
 async def test_a_target_without_a_database_in_its_url_makes_databases(source, server):
     source.psql("CREATE SCHEMA shop; CREATE TABLE shop.t (id int PRIMARY KEY)")
     source.psql("INSERT INTO shop.t VALUES (7)")
