@@ -43,6 +43,19 @@ async def test_another_schema_than_the_default_is_found_again(source, mariadb):
         mariadb.execute("DROP DATABASE IF EXISTS fastload_other")
 
 
+async def test_a_sequence_of_its_own_goes_on_in_the_other_schema(source, mariadb):
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE SEQUENCE sq; "
+        "SELECT setval('sq', 41, true); INSERT INTO t VALUES (1)"
+    )
+    with mariadb.database("x9") as there:
+        await fastload.copy(source.url, there)
+        assert mariadb.execute("SELECT NEXTVAL(sq)", "x9") == [(42,)]
+        mariadb.execute("DROP SEQUENCE sq", "x9")
+        # One that is not there any more is not set.
+        await fastload.copy(source.url, there, mode="upsert")
+
+
 async def test_a_target_without_a_database_in_its_url_makes_databases(source, server):
     source.psql("CREATE SCHEMA shop; CREATE TABLE shop.t (id int PRIMARY KEY)")
     source.psql("INSERT INTO shop.t VALUES (7)")
