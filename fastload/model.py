@@ -435,12 +435,15 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         enums: Enumerated types that are there under names of the catalogue's.
         sequences: Names of the catalogue's sequences that are taken.
         missing_types: Types the catalogue uses that the target does not know and no step makes.
+        relations: What has a name in the catalogue's schemas, with the table it belongs to, where
+            tables share their names with indexes and the like.
     """
 
     tables: tuple[ExistingTable, ...] = ()
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[QualifiedName, ...] = ()
     missing_types: tuple[str, ...] = ()
+    relations: tuple[tuple[QualifiedName, QualifiedName], ...] = ()
 
     def table(self, name: QualifiedName) -> ExistingTable | None:
         """Return what is there under this name, or None."""
