@@ -38,7 +38,10 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         generated: Expression of a generated column; its values are never copied.
         on_update: Expression that every update of the row sets the column to.
         length: Most characters of a text, or bytes of a binary; None without a limit.
+        virtual: Whether generated values are computed when they are read, and not stored.
         labels: Those of an enumerated type, in order.
+        members: Words of which a text may list several, with commas between them; empty where
+            any text is taken.
         folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
             None where every character counts.
         padded: Whether spaces at the end of its texts are filling that means nothing.
@@ -55,7 +58,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     generated: str | None = None
     on_update: str | None = None
     length: int | None = None
+    virtual: bool = False
     labels: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     collation: str | None = None
     folds: str | None = None
     padded: bool = False
@@ -187,6 +192,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         rows: Estimated number of rows.
         bytes: Estimated size of the data in bytes.
         wires: Wire formats this table can be read in without a change of meaning, best first.
+        partitioned: Whether its database keeps its rows apart by their values.
     """
 
     name: QualifiedName
@@ -199,6 +205,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     bytes: int = 0
     wires: tuple[str, ...] = ()
+    partitioned: bool = False
     extra: dict[str, str] = {}
 
     @property
