@@ -22,6 +22,7 @@ from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
 from fastload.report import CopyResult, Progress
+from fastload.resolution import resolved
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
@@ -226,7 +227,6 @@ async def plan(
     async with side_by_side(
         open_source(here, connections=lanes), open_target(there, connections=lanes)
     ) as (opened, writing):
-        options = options.between(opened.default_schema, writing.default_schema)
         job = await _job(opened, writing, options, Meter())
         made = await _plan(job, _run_name(job))
         async with opened.snapshot([t.source for t in made.tables], lanes) as at:
@@ -449,7 +449,6 @@ async def write(
 async def _copy(
     source: Source, target: Target, options: CopyOptions, meter: Meter, check: Passing | None
 ) -> CopyResult:
-    options = options.between(source.default_schema, target.default_schema)
     job = (await _job(source, target, options, meter))._replace(check=check)
     run = _run_name(job)
     stored = await _claimed(job, run)
@@ -460,8 +459,7 @@ async def _copy(
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
-    catalog = await source.catalog(selection_of(options))
-    wanted = planner.translated(catalog, target, options)
+    options, catalog, wanted = await resolved(source, target, options)
     lanes = Lanes(options.parallel, meter)
     return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 

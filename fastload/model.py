@@ -45,7 +45,10 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         generated: Expression of a generated column; its values are never copied.
         on_update: Expression that every update of the row sets the column to.
         length: Most characters of a text, or bytes of a binary; None without a limit.
+        virtual: Whether generated values are computed when they are read, and not stored.
         labels: Those of an enumerated type, in order.
+        members: Words of which a text may list several, with commas between them; empty where
+            any text is taken.
         folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
             None where every character counts.
         padded: Whether spaces at the end of its texts are filling that means nothing.
@@ -62,7 +65,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     generated: str | None = None
     on_update: str | None = None
     length: int | None = None
+    virtual: bool = False
     labels: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     collation: str | None = None
     folds: str | None = None
     padded: bool = False
@@ -194,6 +199,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         rows: Estimated number of rows.
         bytes: Estimated size of the data in bytes.
         wires: Wire formats this table can be read in without a change of meaning, best first.
+        partitioned: Whether its database keeps its rows apart by their values.
     """
 
     name: QualifiedName
@@ -206,6 +212,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     bytes: int = 0
     wires: tuple[str, ...] = ()
+    partitioned: bool = False
     extra: dict[str, str] = {}
 
     @property
@@ -437,12 +444,15 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         enums: Enumerated types that are there under names of the catalogue's.
         sequences: Names of the catalogue's sequences that are taken.
         missing_types: Types the catalogue uses that the target does not know and no step makes.
+        relations: What has a name in the catalogue's schemas, with the table it belongs to, where
+            tables share their names with indexes and the like.
     """
 
     tables: tuple[ExistingTable, ...] = ()
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[QualifiedName, ...] = ()
     missing_types: tuple[str, ...] = ()
+    relations: tuple[tuple[QualifiedName, QualifiedName], ...] = ()
 
     def table(self, name: QualifiedName) -> ExistingTable | None:
         """Return what is there under this name, or None."""

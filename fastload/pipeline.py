@@ -354,7 +354,11 @@ async def _advance_sequences(job: Job) -> None:
     if not job.catalog.sequences:
         return
     current = [
-        msgspec.structs.replace(s, owner=_owner(s.owner, job.options))
+        msgspec.structs.replace(
+            s,
+            name=QualifiedName(job.options.target_schema(s.name.schema), s.name.name),
+            owner=_owner(s.owner, job.options),
+        )
         for s in await job.source.sequences(job.catalog)
     ]
     keep_higher = job.options.mode in ("append", "upsert")

@@ -75,6 +75,9 @@ def _of_table(table: Table) -> list[NotCarried]:
         found.append(NotCarried("link of table", name, reason))
     reason = "the server's catalogue writes ? for characters beyond U+FFFF, which may be meant"
     for column in table.columns:
+        if "uncounted" in column.extra:
+            because = f"read as {column.type}, which is not counted up"
+            found.append(NotCarried("identity", f"{name}.{column.name}", because))
         shown = "".join(column.labels) + column.extra.get("members", "") + (column.default or "")
         if "?" in shown and column.extra.get("charset") in _BEYOND_THE_CATALOGUE:
             found.append(NotCarried("spelling in column", column_of(name, column.name), reason))

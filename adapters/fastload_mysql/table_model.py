@@ -58,6 +58,7 @@ def table_of(
         comment=facts["comment"] or None,
         rows=int(facts["rows"] or 0),
         bytes=int(facts["bytes"] or 0),
+        partitioned=create.partitioning is not None,
         extra=_extra(facts, create, text),
     )
 
@@ -99,7 +100,7 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
     facts = ColumnFacts(type=row["type"], json=text.json, table=str(table), column=row["name"])
     if wanted is not None:
         type_, found = retyped(facts, wanted)
-        return _retyped(row, type_, sound(found, facts, row["charset"]))
+        return _retyped(row, text, type_, sound(found, facts, row["charset"]))
     found = with_bytes(sound(forms(facts), facts, row["charset"]), facts, row["charset"])
     return Column(
         name=row["name"],
@@ -112,7 +113,9 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         generated=text.generated,
         on_update=text.on_update,
         length=found.length,
+        virtual=text.generated is not None and not text.stored,
         labels=found.labels,
+        members=tuple(found.members),
         collation=row["collation"],
         folds=_folds(row, found, text),
         padded=facts.base == "char",
@@ -136,15 +139,20 @@ def _default(text: str | None, charset: str | None) -> str | None:
     return literal(bytes.fromhex(text[2:]).decode(_ENCODINGS[charset]))
 
 
-def _retyped(row: Row, type_: str, found: Forms) -> Column:
+def _retyped(row: Row, text: ColumnText, type_: str, found: Forms) -> Column:
+    extra = {**codecs(found), "retyped": "yes"}
+    counts = text.auto_increment and type_.startswith("bigint")
+    if text.auto_increment and not counts:
+        extra["uncounted"] = "yes"
     return Column(
         name=row["name"],
         type=type_,
         arrow=found.arrow,
         nullable=row["nullable"] == "YES",
+        identity="by default" if counts else None,
         length=found.length,
         comment=row["comment"] or None,
-        extra={**codecs(found), "retyped": "yes"},
+        extra=extra,
     )
 
 

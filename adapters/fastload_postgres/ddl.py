@@ -20,6 +20,7 @@ from fastload.model import (
 )
 from fastload.naming import option
 from fastload_postgres.ddl_after import after_steps
+from fastload_postgres.free_names import with_free_names
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.touching import touching, untouched
 
@@ -31,7 +32,8 @@ def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
     there = {e.table.name for e in existing.tables} if want.mode != "replace" else set()
     new = [t for t in catalog.tables if t.name not in there]
     _check_types(catalog, existing, new)
-    after = after_steps(catalog, existing, want)
+    named, renamed = with_free_names(catalog, existing, want)
+    after = after_steps(named, existing, want)
     triggers: tuple[Step, ...] = ()
     if want.on_update == "trigger":
         triggers = tuple(touching(catalog, new, want.rename_columns, tuple(s.id for s in after)))
@@ -49,7 +51,7 @@ def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
             *_owning(catalog, existing, new),
         ),
         after=(*after, *triggers),
-        not_carried=(*_left(new), *left),
+        not_carried=(*_left(new), *left, *renamed),
     )
 
 

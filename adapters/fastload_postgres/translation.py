@@ -158,6 +158,8 @@ def _enums(whole: _Whole) -> list[EnumType]:
 
 def _table(table: Table, whole: _Whole, left: list[NotCarried]) -> Table:
     words = Wording(table, whole.catalog.dialect)
+    if table.partitioned:
+        words.tell("partitioning", None, "made as one plain table with all rows")
     columns = tuple(
         translate_column(c, words, whole.declared[Place(table.name, c.name)]) for c in table.columns
     )
@@ -174,6 +176,7 @@ def _table(table: Table, whole: _Whole, left: list[NotCarried]) -> Table:
         foreign_keys=translate_foreign_keys(words, whole.tables, whole.types, names),
         checks=translate_checks(words, names),
         wires=(),
+        partitioned=False,
         extra={},
     )
     left += words.left
