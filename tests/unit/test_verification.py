@@ -164,7 +164,7 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
     async def part(want: int, needed: int) -> None:
         async with budget.share(want) as share:
             reserved = share.rows
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             used = min(needed, share.most_rows)
             share.use(used)
             share.hold(needed)
