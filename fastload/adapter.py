@@ -31,6 +31,7 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Partition,
     Plan,
     QualifiedName,
@@ -503,6 +504,12 @@ class Target(Protocol):
 
         Raises:
             TargetChanged: A table of the run was emptied, altered or dropped meanwhile.
+        """
+
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return what tables take; those that are not there are left out.
+
+        Asked of a server that has no room left, which may not be able to say.
         """
 
     async def rest(self) -> None:

@@ -437,6 +437,19 @@ class ExistingTable(msgspec.Struct, frozen=True, kw_only=True):
     unsafe: str | None = None
 
 
+class Occupied(msgspec.Struct, frozen=True):
+    """What a table takes of its server's room.
+
+    Attributes:
+        bytes: Its indexes included, and the pages of rows that were rolled back or deleted.
+        emptying: The statement that empties it and gives the room back.
+    """
+
+    table: QualifiedName
+    bytes: int
+    emptying: str
+
+
 class Inspection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the target has of the names a plan wants.
 

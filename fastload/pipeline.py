@@ -34,6 +34,7 @@ from fastload.model import (
 from fastload.progress import Meter
 from fastload.rejecting import Rejecting, Sift
 from fastload.report import CopyResult, TableResult, result_of
+from fastload.room import telling_what_is_occupied
 from fastload.steps import run_steps
 from fastload.tasks import task_group
 from fastload.verification.outcome import verified
@@ -78,7 +79,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     if rejecting := _rejecting(job, plan.run):
         rejecting.settle(receipts)
     with _naming_rejects(receipts):
-        await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
+        async with telling_what_is_occupied(job.target, plan):
+            await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await retry.repeat(partial(job.target.state().discard, plan.run))
@@ -302,8 +304,10 @@ async def _copy(
         parts = [p for p in table.partitions if (p.table, p.index) not in done]
         levels[table.level] += [(table, p) for p in parts]
     made = list(receipts)
-    for level in sorted(levels):
-        made += await _copy_level(levels[level], copier, job)
+    # What writes a whole plan at once has undone it all.
+    async with telling_what_is_occupied(job.target, plan, offering=write is None):
+        for level in sorted(levels):
+            made += await _copy_level(levels[level], copier, job)
     return made
 
 

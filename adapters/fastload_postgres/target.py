@@ -13,7 +13,9 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Plan,
+    QualifiedName,
     Receipt,
     Step,
     Steps,
@@ -27,6 +29,7 @@ from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.driver_errors import translated
 from fastload_postgres.inspection import read_inspection
+from fastload_postgres.occupied import occupied
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.repair_statements import repair_file, repair_statements
@@ -224,6 +227,11 @@ class PostgresTarget:
         """Commit a row synchronously, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, run)
+
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return what tables take; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await occupied(connection, tables)
 
     async def rest(self) -> None:
         """Close idle connections."""

@@ -327,6 +327,19 @@ class TargetSuite(Hooks):
         assert stored is not None
         assert sorted(stored.steps) == sorted(s.id for s in run.plan.after)
 
+    async def test_what_a_table_takes_is_told_as_far_as_it_is_there(
+        self, endpoint: Endpoint
+    ) -> None:
+        """With the statement that gives it back."""
+        async with self._prepared(endpoint) as run:
+            await run.target.write(run.table, Rows(items(10)), run.receipt())
+            name = run.table.target.name
+            missing = QualifiedName(name.schema, "nowhere")
+            found = await run.target.occupied([missing, name])
+            assert [o.table for o in found] == [name]
+            assert found[0].bytes > 0
+            assert found[0].emptying
+
     async def test_a_table_can_start_over(self, endpoint: Endpoint) -> None:
         """Its receipts and rows are gone, and its new plan is stored."""
         async with self._prepared(endpoint) as run:
