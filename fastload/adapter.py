@@ -31,6 +31,7 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Partition,
     Plan,
     QualifiedName,
@@ -449,7 +450,7 @@ class Target(Protocol):
         """
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
-        """Set sequences to these values, durably; repeating it is harmless.
+        """Set sequences to these values; durable after ``barrier``, and harmless to repeat.
 
         A sequence with an owner is the one that the owning column has here, whatever its name.
 
@@ -505,6 +506,12 @@ class Target(Protocol):
             TargetChanged: A table of the run was emptied, altered or dropped meanwhile.
         """
 
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return what tables take; those that are not there are left out.
+
+        Asked of a server that has no room left, which may not be able to say.
+        """
+
     async def rest(self) -> None:
         """Close the connections that are not in use: somebody else may need them."""
 
@@ -519,7 +526,10 @@ class Mending(Protocol):
     """A target whose rows can be made another's; ``TargetCapabilities.mend`` says so."""
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
-        """Delete rows by key, then merge others, in one transaction; durable when it returns.
+        """Delete rows by key, then merge others, in one transaction.
+
+        It has committed when this returns, as durably as the server commits by its own settings
+        or better: what is mended is compared again, and nothing else is told to be durable by it.
 
         Args:
             table: A plan to upsert by.

@@ -22,6 +22,7 @@ from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
 from fastload.report import CopyResult, Progress
+from fastload.resolution import resolved
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
@@ -75,8 +76,10 @@ async def copy(
         source: A URL such as ``postgresql://user:password@host:5432/database``, a
             ``fastload.Url``, or a pool of the driver's.
         target: Likewise.
-        tables: Names or patterns, such as ``"public.*"``; None is every user table. A tuple
-            ``(schema, table)`` where a name contains dots; so in all options below.
+        tables: Names or patterns, such as ``"public.*"``; None is every user table. A part of a
+            name that contains a dot stands in double quotes, as the plan prints it, or the name
+            is a tuple of its parts; so in all options below. Names without a schema mean the
+            database of a MySQL URL, and ``public`` in PostgreSQL.
         exclude: Patterns to leave out.
         mode: ``"create"`` makes the tables, which must not exist or be empty; ``"append"`` adds
             to what is there; ``"truncate"`` empties, then loads; ``"replace"`` drops and makes
@@ -118,6 +121,8 @@ async def copy(
         RejectLimit: More rows are refused than may be rejected. Start the run again with a higher
             limit: it continues.
         VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
+        NotVerified: The copy is complete, and could not be compared; ``error.copied`` is its
+            result.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
     options = CopyOptions.make(
@@ -222,7 +227,6 @@ async def plan(
     async with side_by_side(
         open_source(here, connections=lanes), open_target(there, connections=lanes)
     ) as (opened, writing):
-        options = options.between(opened.default_schema, writing.default_schema)
         job = await _job(opened, writing, options, Meter())
         made = await _plan(job, _run_name(job))
         async with opened.snapshot([t.source for t in made.tables], lanes) as at:
@@ -404,7 +408,7 @@ async def write(
         data: A pyarrow Table or RecordBatchReader, a polars or pandas frame, a DuckDB relation:
             anything with ``__arrow_c_stream__``. Read in a worker thread, batch by batch.
         target: As in ``copy``.
-        table: ``"schema.table"``, or a tuple.
+        table: ``"schema.table"``, a tuple, or a bare name in the URL's or the usual schema.
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
         memory: As in ``copy``.
         triggers: As in ``copy``.
@@ -418,9 +422,8 @@ async def write(
     """
     from fastload.stream import StreamSource
 
-    name = qualified_name(table)
     options = CopyOptions.make(
-        tables=[(name.schema, name.name)],
+        tables=[table],
         mode=mode,
         parallel=1,
         memory=memory,
@@ -431,21 +434,21 @@ async def write(
         rejects=rejects,
         run="write",
     )
-    stream = StreamSource(data, name)
     async with AsyncExitStack() as stack:
         meter = Meter()
         await stack.enter_async_context(_shown(meter, progress))
         writing = await stack.enter_async_context(
             open_target(_endpoint(target, "target"), connections=1)
         )
-        job = await _job(stream, writing, options, meter)
+        name = qualified_name(table, schema=writing.default_schema)
+        options = msgspec.structs.replace(options, tables=None, names=(name,))
+        job = await _job(StreamSource(data, name), writing, options, meter)
         return await pipeline.run_once(job, await _plan(job, _run_name(job)))
 
 
 async def _copy(
     source: Source, target: Target, options: CopyOptions, meter: Meter, check: Passing | None
 ) -> CopyResult:
-    options = options.between(source.default_schema, target.default_schema)
     job = (await _job(source, target, options, meter))._replace(check=check)
     run = _run_name(job)
     stored = await _claimed(job, run)
@@ -456,8 +459,7 @@ async def _copy(
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
-    catalog = await source.catalog(selection_of(options))
-    wanted = planner.translated(catalog, target, options)
+    options, catalog, wanted = await resolved(source, target, options)
     lanes = Lanes(options.parallel, meter)
     return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 

@@ -37,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
-        print(f"interrupted{goes_on}", file=sys.stderr)
-        # The interpreter, on its way out, would die of one more signal instead of exiting.
+        # This, and the interpreter on its way out, would die of one more signal.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
+        print(f"interrupted{goes_on}", file=sys.stderr)
         return INTERRUPTED
     return code
 
@@ -131,9 +131,11 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
 
 
 def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # uvloop (0.22) prints what it finds when it reads from a TLS connection that was just aborted;
-    # who uses a connection is told of its end in any case.
-    if "SSL protocol" not in context.get("message", ""):
+    # Where a server ends TLS while bytes of ours wait, uvloop (0.22) closes the socket and then
+    # still writes to it. Who uses the connection is told of its end in any case.
+    if context.get("message") != "Fatal error on SSL protocol" or "handler is closed" not in str(
+        context.get("exception")
+    ):
         loop.default_exception_handler(context)
 
 

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import anyio
 
 from fastload.report import Progress, progress_line
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,7 +195,7 @@ def _terminal_lines(progress: Progress) -> Any:
     # A bar does not end its line.
     lines: list[Any] = [bar, Text(f"\n{progress_line(progress)}")]
     if progress.current:
-        named = ", ".join(progress.current[:4])
+        named = visible(", ".join(progress.current[:4]))
         more = f" and {len(progress.current) - 4} more" if len(progress.current) > 4 else ""
         lines.append(Text(f"now: {named}{more}", style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fastload.model import NotCarried, Plan, Position, Step, TablePlan
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from fastload.verification.result import VerifyResult
 
 PHASES = ("planning", "copying", "steps", "done")
+# Where a list in a statement is broken; a text or name with ends of lines stays as it is.
+_BREAK = re.compile(r"\n {2,}|\n(?=\))")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +183,7 @@ def describe_result(result: CopyResult) -> str:
     lines += _listed("not carried", result.not_carried)
     lines += [f"verified: {result.verification}"] if result.verification else []
     lines += _listed("notes", result.notes)
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def nulled_lines(result: CopyResult) -> list[str]:
@@ -213,11 +217,11 @@ def describe(plan: Plan) -> str:
     lines += _listed("notes", plan.notes)
     lines += _listed("before the rows", _statements(plan.before))
     lines += _listed("after the rows", _statements(plan.after))
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def _statements(steps: Sequence[Step]) -> list[str]:
-    return [f"{' '.join(text.split())};" for step in steps for text in step.statements]
+    return [f"{_BREAK.sub(' ', text)};" for step in steps for text in step.statements]
 
 
 def progress_line(progress: Progress) -> str:

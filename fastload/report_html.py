@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING
 
 from fastload import report
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,6 +131,11 @@ def wrapped_table(
 ) -> str:
     """Return a titled table as a fragment of its own."""
     return _wrapped([f"<h2>{escape(title)}</h2>", table(titles, rows, numeric=numeric)])
+
+
+def escape(text: str) -> str:
+    """Return a line of text as HTML that shows all of its characters."""
+    return html.escape(visible(text))
 
 
 def _wrapped(parts: Iterable[str]) -> str:

@@ -5,11 +5,13 @@ A host that is another machine has to prove who it is, unless the URL says other
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import ssl
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from fastload.connect_options import wrong
 from fastload.errors import ConfigError, InsecureConnectionWarning, TlsError
@@ -78,7 +80,7 @@ def context(
         verifies: Whether the server has to prove who it is.
         checks_name: Whether its certificate has to name the host.
     """
-    authorities, certificate, key = names
+    _, certificate, key = names
     files = {name: options[name] for name in names if name in options}
     for name, path in files.items():
         if not Path(path).is_file():
@@ -89,13 +91,9 @@ def context(
         raise ConfigError(
             f"{key} in the URL stands alone", side=side, hint=f"name its certificate: {certificate}"
         )
+    read = [_File.of(files.get(name)) for name in names]
     try:
-        made = ssl.create_default_context(cafile=files.get(authorities))
-        made.check_hostname = checks_name
-        made.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
-        if certificate in files:
-            # Without a password, OpenSSL would ask the terminal for that of an encrypted key.
-            made.load_cert_chain(files[certificate], files.get(key), password="")
+        return _context(*read, verifies=verifies, checks_name=checks_name)
     except ssl.SSLError as error:
         raise ConfigError(
             f"the certificates that the URL names cannot be used: {error.reason or error}",
@@ -103,6 +101,39 @@ def context(
             hint=f"check {', '.join(files)}: PEM files are needed, and a key that fits and is not "
             "encrypted",
         ) from error
+
+
+class _File(NamedTuple):
+    """A file as it was when it was read last; another one after a certificate was renewed."""
+
+    path: str
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str | None) -> _File | None:
+        """Return the file as it is now."""
+        return cls(path, Path(path).stat().st_mtime_ns) if path else None
+
+
+# One for all connections that ask for the same: to read this machine's authorities takes 60 ms.
+@functools.lru_cache(maxsize=16)
+def _context(
+    authorities: _File | None,
+    certificate: _File | None,
+    key: _File | None,
+    *,
+    verifies: bool,
+    checks_name: bool,
+) -> ssl.SSLContext:
+    if verifies:
+        made = ssl.create_default_context(cafile=authorities.path if authorities else None)
+    else:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = checks_name
+    made.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
+    if certificate:
+        # Without a password, OpenSSL would ask the terminal for that of an encrypted key.
+        made.load_cert_chain(certificate.path, key.path if key else None, password="")
     return made
 
 

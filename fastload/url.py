@@ -103,10 +103,6 @@ class Url:
     def __deepcopy__(self, memo: object) -> Url:
         return self
 
-    def with_database(self, name: str) -> Url:
-        """Return the same URL for another database of the server."""
-        return replace(self, database=name)
-
     def with_password(self, password: str | Provider | Secret) -> Url:
         """Return the same URL with another password.
 

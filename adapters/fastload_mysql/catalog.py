@@ -40,10 +40,11 @@ async def read_catalog(
 ) -> Catalog:
     """Return the selected tables with what belongs to them; see ``Source.catalog``.
 
-    ``default_schema`` is the only database that is looked at; None looks at every user's.
+    ``default_schema`` is the only database that is looked at, beside those of exact names; None
+    looks at every user's.
     """
     server = await _prepared(connection)
-    relations = await read_relations(connection, default_schema)
+    relations = await read_relations(connection, default_schema, [n.schema for n in select.names])
     names = chosen_tables(relations, select)
     whole = select.tables is None and not select.names
     schemas = {n.schema for n in names} | ({r.name.schema for r in relations} if whole else set())

@@ -58,11 +58,6 @@ def _listed(words: list[str]) -> str | None:
     return f"{', '.join(first)} and {last}" if first else last or None
 
 
-def charset_of(collation: str) -> str:
-    """Return the character set that a collation belongs to."""
-    return collation.split("_")[0]
-
-
 def _spelled(collation: str, server: Server) -> str:
     """Use the server's name for the characters that fit three bytes."""
     if server.has(mysql=(8, 0, 30), mariadb=(10, 6, 1)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastload.model import Finding
+from fastload.naming import spelled
 from fastload_mysql import settings as setting
 from fastload_mysql.catalog_queries import SYSTEM
 from fastload_mysql.connection import Connection
@@ -80,11 +81,11 @@ def _reading(rights: Rights, database: str | None, tables: Sequence[tuple[str, s
         return ok("rights", "all tables may be read")
     grant = rights.grant(["SELECT"], database)
     whole = {key for key in tables if rights.tables.get(key, frozenset()) & {"SELECT", ALL}}
-    if hidden := [".".join(key) for key in tables if key not in whole]:
+    if hidden := [spelled(*key) for key in tables if key not in whole]:
         return bad("rights", f"may not be read, or not in all columns: {_some(hidden)}", grant)
     if not whole:
         return bad("rights", "no table may be read", grant)
-    text = f"only tables granted one by one are seen: {_some(['.'.join(k) for k in tables])}"
+    text = f"only tables granted one by one are seen: {_some([spelled(*k) for k in tables])}"
     return warn("rights", text, grant)
 
 
@@ -121,7 +122,7 @@ async def _characters(connection: Connection) -> Finding:
 def _others(tables: Sequence[Sequence[object]]) -> str:
     """Return the tables that have no transactions, the first of them by name."""
     found = [
-        f"{schema}.{table} ({engine})"
+        f"{spelled(str(schema), str(table))} ({engine})"
         for schema, table, engine in tables
         if str(engine).upper() not in TRANSACTIONAL
     ]

@@ -108,6 +108,7 @@ class MysqlDriver:
             await connection.close()
             return
         try:
+            connection.stop_reading()
             if connection.busy and connection.thread_id is not None:
                 with anyio.move_on_after(_KILL_S), suppress(Exception):
                     await self._kill(connection, "KILL")

@@ -38,7 +38,7 @@ def space_of(column: Column) -> KeySpace | None:
     if column.labels or "members" in column.extra or "retyped" in column.extra:
         return None  # sorted by number, or by values of another type than what is read
     codec = column.extra["decode"]
-    if codec == "text":
+    if codec in ("text", "checked_text"):
         return _text(column)
     return _SPACES.get(codec.partition(":")[0]) or _SPACES.get(codec)
 

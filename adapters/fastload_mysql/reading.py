@@ -10,9 +10,10 @@ import anyio
 
 from fastload.adapter import ReadSpec
 from fastload.channel import Channel, Waits
-from fastload.errors import DecodeError, SourceError, Unrepresentable
+from fastload.errors import NULL_INSTEAD, DecodeError, SourceError, Unrepresentable
 from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Extent, KeyRange, NullKeys, Partition, Seal, Table
+from fastload.naming import option
 from fastload.tasks import task_group
 from fastload_mysql.access import index_hint
 from fastload_mysql.connection import Connection
@@ -197,12 +198,16 @@ def located(decoder: RowsDecoder, want: ReadSpec) -> Iterator[None]:
         error.side, error.table = "source", str(want.table.name)
         if isinstance(error, Unrepresentable):
             error.key = _key_of(decoder.failed_row, want)
-            name = f"{want.table.name}.{error.column}"
-            error.hint = (
-                "on_unrepresentable='null' makes it NULL; "
-                f"types={{{name!r}: 'char'}} reads the server's text"
-            )
+            error.hint = f"{NULL_INSTEAD}; {_as_it_is(want.table, str(error.column))}"
         raise
+
+
+def _as_it_is(table: Table, column: str) -> str:
+    """Say how a column is read whatever it holds."""
+    found = table.column(column)
+    is_bytes = found.exact is not None and found.exact.endswith("binary]")
+    word, what = ("binary", "its bytes") if is_bytes else ("char", "the server's text")
+    return f"{option('types', table.name.member(column), word)} reads {what}"
 
 
 def _key_of(row: bytes, want: ReadSpec) -> str | None:
@@ -215,7 +220,9 @@ def _key_of(row: bytes, want: ReadSpec) -> str | None:
     if key is None or not set(key.columns) <= set(want.columns):
         return None
     others = [c for c in want.columns if c not in key.columns]
-    decoder = RowsDecoder(_codecs(want), nulls_instead=others)
+    decoder = RowsDecoder(_codecs(want), nulls_instead=others, noted=key.columns)
     decoder.feed(framed(row))
     batch = pa.record_batch(decoder.take())
-    return ", ".join(f"{c}={batch.column(c)[0].as_py()}" for c in key.columns)
+    noted = {want.columns[column]: value for _, column, value in decoder.take_notes()}
+    values = {c: noted.get(c) or batch.column(c)[0].as_py() for c in key.columns}
+    return ", ".join(f"{c}={value}" for c, value in values.items())

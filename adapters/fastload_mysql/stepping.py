@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from fastload.errors import ConstraintError, StateError
 from fastload.model import Plan, Step
+from fastload.steps import telling
 from fastload_mysql import state, target_proof
 from fastload_mysql.connection import Connection
 from fastload_mysql.databases import make_database
@@ -70,9 +71,10 @@ async def run_step(
 async def run_statements(connection: Connection, step: Step) -> None:
     """Run the statements whose work is not there, then the queries that may contradict it."""
     done = step.done or ("",) * len(step.statements)
-    for statement, query in zip(step.statements, done, strict=True):
-        if not (query and await connection.fetchval(query) == 1):
-            await connection.execute(statement)
+    with telling(step):
+        for statement, query in zip(step.statements, done, strict=True):
+            if not (query and await connection.fetchval(query) == 1):
+                await connection.execute(statement)
     await _check(connection, step, step.refuted_by)
 
 

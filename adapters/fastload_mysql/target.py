@@ -14,6 +14,7 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Plan,
     QualifiedName,
     Receipt,
@@ -30,6 +31,7 @@ from fastload_mysql.doctor import examine_target
 from fastload_mysql.driver import Sessions
 from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
+from fastload_mysql.occupied import occupied
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
 from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
@@ -188,6 +190,11 @@ class MysqlTarget:
         """Have the log written, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, self._tables, run)
+
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return what tables take; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await occupied(connection, tables)
 
     async def rest(self) -> None:
         """Close idle connections."""

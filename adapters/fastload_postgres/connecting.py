@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import asyncpg
 
 from fastload import errors, transport
@@ -17,6 +19,10 @@ from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_postgres.driver_errors import translate
 
+# A server that vanished is noticed in half a minute, where nothing of ours is on its way to it.
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+# Who is cancelled while a connection is made waits no longer for its end.
+_END_S = 1.0
 _FILES = ("sslrootcert", "sslcert", "sslkey")
 _KNOWN = ("host", "tls", "sslmode", *_FILES, "connect_timeout", "application_name")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -88,6 +94,29 @@ def _trusts_as_libpq() -> bool:
     return False
 
 
+async def uninterrupted(connect: Coroutine[Any, Any, Any]) -> Any:
+    """Return the connection that is made; one that is not wanted any more is made and dropped.
+
+    asyncpg (0.32) that is cancelled as its socket opens leaves a future behind, of the answer to
+    its question for TLS, which nobody awaits and which the loop complains about.
+    """
+    task = asyncio.ensure_future(connect)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_drop)
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task], timeout=_END_S)
+            task.cancel()
+            await asyncio.wait([task], timeout=_END_S)
+        raise
+
+
+def _drop(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().terminate()
+
+
 @contextmanager
 def connecting(url: Url, side: str) -> Iterator[None]:
     """Turn what the driver raises while it connects into the ConnectError that says what to do."""
@@ -138,3 +167,12 @@ def _nobody(place: str, side: str) -> errors.ConnectError:
         side=side,
         hint="check host and port, and that the server is running and listens there",
     )
+
+
+def keep_alive(connection: Any) -> None:
+    """Have the system ask a silent server whether it is there; asyncpg (0.32) does not."""
+    found = connection._transport.get_extra_info("socket")
+    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -10,7 +10,7 @@ import asyncpg
 from fastload import sessions
 from fastload.secret import forget_locals, password_of
 from fastload.url import Url
-from fastload_postgres.connecting import arguments, connecting
+from fastload_postgres.connecting import arguments, connecting, keep_alive, uninterrupted
 from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
@@ -47,7 +47,12 @@ _SETTINGS_SINCE = {
 }
 _ONLY_SINCE = {"jit": 11}
 SOURCE_SETTINGS = {"row_security": "off", "default_transaction_read_only": "on"}
-TARGET_SETTINGS = {"synchronous_commit": "off", "default_transaction_read_only": "off"}
+# Lanes that only add rows of their own would be in each other's way as serializable transactions.
+TARGET_SETTINGS = {
+    "synchronous_commit": "off",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+}
 
 
 class PostgresDriver:
@@ -105,10 +110,13 @@ class PostgresDriver:
 async def _connect(url: Url, side: str) -> Connection:
     known = arguments(url, side)
     try:
-        made: Connection = await asyncpg.connect(**known, password=await password_of(url, side))
+        made: Connection = await uninterrupted(
+            asyncpg.connect(**known, password=await password_of(url, side))
+        )
     except BaseException as error:
         forget_locals(error)
         raise
+    keep_alive(made)
     return made
 
 

@@ -13,19 +13,23 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Plan,
+    QualifiedName,
     Receipt,
     Step,
     Steps,
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.steps import telling
 from fastload.written import completed
 from fastload_postgres import ddl, fitting, once, orphans, proof, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.driver_errors import translated
 from fastload_postgres.inspection import read_inspection
+from fastload_postgres.occupied import occupied
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
 from fastload_postgres.repair_statements import repair_file, repair_statements
@@ -116,13 +120,15 @@ class PostgresTarget:
             self._sessions.lend() as connection,
         ):
             if step.alone:
-                await connection.execute(*step.statements)
+                with telling(step):
+                    await connection.execute(*step.statements)
             async with connection.transaction():
                 await orphans.mark(connection, run, step.title)
                 if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
                     settings = _STEP_SETTINGS.format(lanes=self._lanes, workers=width - 1)
                     await connection.execute(settings)
-                    await connection.execute(";\n".join(step.statements))
+                    with telling(step):
+                        await connection.execute(";\n".join(step.statements))
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set sequences; see the seam."""
@@ -221,6 +227,11 @@ class PostgresTarget:
         """Commit a row synchronously, and count what is left of the run."""
         async with self._sessions.lend() as connection:
             return await state.pass_barrier(connection, run)
+
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return what tables take; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await occupied(connection, tables)
 
     async def rest(self) -> None:
         """Close idle connections."""

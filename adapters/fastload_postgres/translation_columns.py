@@ -26,6 +26,9 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
     """Return the column as it is declared here; what its type loses is told."""
     if found.lost:
         words.tell("type", column.name, found.lost)
+    if column.members:
+        listed = ", ".join(column.members)
+        words.tell("members", column.name, f"any text is taken, not only lists of {listed}")
     type_, forms = found.type, found.forms
     return msgspec.structs.replace(
         column,
@@ -35,6 +38,8 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
         default=_default(column, words, forms.arrow),
         identity=_identity(column, words, type_),
         generated=_generated(column, words, forms.arrow),
+        virtual=False,
+        members=(),
         on_update=_on_update(column, words, forms.arrow),
         length=column.length if type_.startswith("character varying") else None,
         labels=column.labels if forms.encode == "enum" else (),
@@ -77,6 +82,8 @@ def _generated(column: Column, words: Wording, arrow: str) -> str | None:
     if said.columns & {c.name for c in words.table.columns if c.generated is not None}:
         words.tell(kind, column.name, "it is computed from one that is: its values are copied")
         return None
+    if column.virtual and said.text is not None:
+        words.tell("virtual column", column.name, "its values are stored")
     return said.text
 
 

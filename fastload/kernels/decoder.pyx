@@ -384,7 +384,7 @@ cdef class BlockDecoder:
         self.fail(Unrepresentable(
             f"{value} has no place in the column's Arrow type",
             row=fault.row, column_index=column, column=name, value=value,
-            hint="on_unrepresentable='null' makes it NULL; types={...: 'text'} reads text",
+            hint="on_unrepresentable='null' makes it NULL",
         ))
         return -1
 

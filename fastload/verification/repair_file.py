@@ -16,6 +16,7 @@ from fastload.verification.pairs import TablePair
 from fastload.verification.repairing import fit_to, held, keys_of, narrowed, plans_of, ranges_of
 from fastload.verification.result import VerifyResult
 from fastload.verification.verifier import Located
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from fastload.verification.comparison import Compare, Compared
@@ -81,7 +82,7 @@ class _Writer:
             await self._table(plan, located, ("update", "insert"))
         self._tell(compared.result)
         statements = [s for some in self._statements.values() for s in some]
-        return self._to.repair_file(statements, [_one_line(n) for n in self._notes])
+        return self._to.repair_file(statements, [visible(n) for n in self._notes])
 
     async def _plans(self, pairs: Sequence[TablePair]) -> dict[QualifiedName, TablePlan]:
         """Plan all tables that can be planned: their levels are of all together."""
@@ -152,8 +153,3 @@ def _changes(plan: TablePlan, located: Located) -> Iterator[_Change]:
             yield _Change("update", plan, held(plan, located, rows), written)
     if located.missing:
         yield _Change("insert", plan, held(plan, located, located.missing))
-
-
-def _one_line(text: str) -> str:
-    """Return a text that cannot end the comment it stands in."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -15,7 +15,7 @@ from fastload.config import CopyOptions
 from fastload.errors import PlanError, SchemaMismatch
 from fastload.model import Column, Cut, QualifiedName, Seal, TablePlan
 from fastload.registry import open_source, open_target
-from fastload.selection import selection_of
+from fastload.resolution import resolved
 from fastload.typemap import schema_of
 from fastload.verification.comparison import Compare, Ranges
 from fastload.verification.result import Difference, TableCheck, VerifyResult
@@ -110,10 +110,8 @@ async def plans_of(
             side="target",
             hint="copy the tables anew with mode='truncate'",
         )
-    options = options.between(source.default_schema, target.default_schema)
     options = msgspec.structs.replace(options, route="arrow", mode="upsert")
-    catalog = await source.catalog(selection_of(options))
-    wanted = target.translate(planner.renamed(catalog, options))
+    options, catalog, wanted = await resolved(source, target, options)
     existing = await target.inspect(wanted)
     plan = planner.make(
         catalog, wanted, existing, source=source, target=target, options=options, run="repair"

@@ -13,6 +13,7 @@ from fastload.errors import ConfigError
 from fastload.model import KeyRange, QualifiedName
 from fastload.report import count, duration
 from fastload.verification.pairs import NotCompared
+from fastload.wording import visible
 
 _LISTED = 20
 
@@ -137,7 +138,7 @@ class VerifyResult:
     def not_compared(self) -> tuple[NotCompared, ...]:
         """Columns of which nothing is said, with their tables' names."""
         return tuple(
-            NotCompared(f"{t.name}.{n.column}", n.reason)
+            NotCompared(t.table.member(n.column), n.reason)
             for t in self.tables
             for n in t.not_compared
         )
@@ -190,7 +191,7 @@ class VerifyResult:
         return check_fragment(self)
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        return "\n".join(map(visible, _lines(self)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mend": None}

@@ -15,14 +15,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", help="which tests, as of pytest -k: kills or network or ...")
     parser.add_argument("--share", default="1", help="part of the repetitions; 1 is all")
-    parser.add_argument("--out", type=Path, default=Path("build/faults"), help="folder of the table")
+    parser.add_argument("--out", type=Path, default=Path("build/faults"), help="for the table")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     record_file = chosen.out / "faults.json"
     # Read when the harness is imported.
     os.environ |= {"FASTLOAD_FAULTS": chosen.share, "FASTLOAD_FAULTS_RECORD": str(record_file)}
     only = ["-k", chosen.only] if chosen.only else []
-    code = pytest.main(["-q", "-m", "harness", "--durations=10", "tests/faults", *only])
+    code = pytest.main(["-q", "-m", "harness or long", "--durations=10", "tests/faults", *only])
     if record_file.exists():
         from tests.faults import record
 

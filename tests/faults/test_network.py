@@ -54,8 +54,8 @@ async def copied(pair, urls, tally, disturbing=None):
                 await fastload.copy(*urls, **loads.options)
             break
         except fastload.FastloadError as error:
-            assert error.hint, error
-            assert starts < MOST_STARTS, error
+            if not error.hint or starts == MOST_STARTS:
+                raise
             await asyncio.sleep(0.5)
         finally:
             longest_s = max(longest_s, time.monotonic() - began)
@@ -112,9 +112,7 @@ async def test_a_bad_network(pair, end, what):
     with check(f"{what}, {side.kind} as {end}", reach) as row:
         tally = Tally()
         longest_s, starts = await through_proxy(pair, end, ARRANGEMENTS[what], tally)
-        row.got = (
-            f"{starts} starts, {longest_s:.1f} s at most: {tally.lost} lost, {tally.doubled} doubled"
-        )
+        row.got = f"{starts} starts, {longest_s:.1f} s at most; {tally}"
         assert tally.sound
 
 

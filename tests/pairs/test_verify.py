@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import fastload
+from fastload.testing.faults import proxy
 
 ROWS = 400
 PG_TABLE = """
@@ -377,3 +378,19 @@ async def test_mysql_to_its_own_family(database, mariadb):
         found = await fastload.verify(database.url, url)
         assert [[c.column for c in d.columns] for d in found.differences] == [["kind", "bits"]]
         assert (await found.repair()).equal
+
+
+@pytest.mark.faults
+async def test_a_comparison_that_fails_says_that_the_copy_is_complete(source, target):
+    source.psql("CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 9)")
+    async with proxy(target.server.port) as between:
+        # Asked of a target only when it is read again.
+        between.lose_answer_to = b"pg_export_snapshot"
+        url = target.url.replace(f":{target.server.port}/", f":{between.port}/")
+        with pytest.raises(fastload.NotVerified, match="complete; not verified: ") as caught:
+            await fastload.copy(source.url, url, verify=True)
+    error = caught.value
+    assert (error.copied.rows, error.side, between.lost > 0) == (9, "target", True)
+    assert "fastload.verify(source, target)" in str(error.hint)
+    assert "it continues" not in str(error)
+    assert (await fastload.verify(source.url, target.url)).equal

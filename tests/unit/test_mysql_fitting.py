@@ -103,6 +103,7 @@ def test_types_that_do_not(there, here):
         ("decimal(12,4)", "decimal(10,2)", "digits after the point"),
         ("decimal(10,2)", "int", "digits after the point"),
         ("datetime(6)", "datetime", "fractions of a second"),
+        ("datetime(6)", "datetime(5)", "fractions of a second"),
         ("time(6)", "time", "fractions of a second"),
         ("longtext", "json", "repeated members"),
     ],

@@ -192,12 +192,6 @@ def test_a_plain_text_as_password_becomes_a_secret():
     assert repr(Url("postgresql", password=CANARY)) == "Url('postgresql://:***@')"  # type: ignore[arg-type]
 
 
-def test_another_database_of_the_same_server():
-    url = Url.parse(f"postgresql://u:{CANARY}@h/d").with_database("e f")
-    assert (url.database, url.password) == ("e f", Secret(CANARY))
-    assert str(url) == "postgresql://u:***@h/e%20f"
-
-
 def test_secrets_equal_by_value_and_hash_alike():
     assert Secret("a") == Secret("a") != Secret("b")
     assert len({Secret("a"), Secret("a")}) == 1

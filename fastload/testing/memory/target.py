@@ -19,6 +19,7 @@ from fastload.model import (
     Fit,
     Inspection,
     Kept,
+    Occupied,
     Plan,
     QualifiedName,
     Receipt,
@@ -272,6 +273,15 @@ class MemoryTarget:
             receipts=sum(k[0] == run for k in self._database.receipts),
             steps=len(stored.steps) if stored else 0,
         )
+
+    async def occupied(self, tables: Sequence[QualifiedName]) -> Sequence[Occupied]:
+        """Return the bytes of the tables' rows."""
+        there = (self._database.tables.get(name) for name in tables)
+        return [
+            Occupied(s.table.name, s.rows.nbytes, write_down(Empty(s.table.name)))
+            for s in there
+            if s
+        ]
 
     async def rest(self) -> None:
         """Do nothing: there are no connections."""

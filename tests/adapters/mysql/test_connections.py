@@ -8,16 +8,18 @@ import socket
 import sys
 import time
 import traceback
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import aiomysql
 import anyio
 import pytest
 from fastload_mysql.connecting import arguments
+from fastload_mysql.create_text import create_texts
 from fastload_mysql.driver import MysqlDriver, open_sessions
 
 from fastload import errors
+from fastload.model import QualifiedName
 from fastload.secret import Secret
 from fastload.testing import private_server
 from fastload.testing.mysql_fake_server import fake_server, listening
@@ -344,18 +346,20 @@ async def test_a_server_that_takes_tls_only(server):
 
 
 async def test_too_many_connections(server):
+    """The first connection of a side is waited for some seconds: others may go."""
     was = server.execute("SELECT @@global.max_connections")[0][0]
     server.execute("SET GLOBAL max_connections = 10")
     held = [server.connect() for _ in range(11)]
     try:
-        error = await refused(server.url)
+        with pytest.raises(errors.TooManyConnections) as caught:
+            async with lent(Url.parse(server.url)):
+                pass
     finally:
         for connection in held:
             connection.close()
         server.execute(f"SET GLOBAL max_connections = {was}")
-    assert type(error) is errors.TooManyConnections
-    assert error.retryable
-    assert "max_connections" in error.hint
+    assert caught.value.retryable
+    assert "max_connections" in caught.value.hint
 
 
 @pytest.mark.parametrize(("says", "told"), [(b"", "did not answer"), (b"HTTP/1.1 400 \r\n", "")])
@@ -488,6 +492,22 @@ async def test_a_cancelled_statement_does_not_run_on(database, work, way):
         with pytest.raises(asyncio.CancelledError):
             await task
     await database.none_left()
+
+
+@pytest.mark.faults
+async def test_a_cancelled_catalog_is_told_as_cancelled(database):
+    """And not by the error of what is then said to a connection that is closed already."""
+    database.execute("CREATE TABLE t (n int)")
+    name = QualifiedName(database.name, "t")
+    for steps in range(1, 12):
+        with suppress(errors.ConnectionLost):
+            async with lent(database.url) as connection:
+                task = asyncio.create_task(create_texts(connection, [name]))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled() or task.exception() is None
 
 
 # The caller's pool.

@@ -168,6 +168,26 @@ async def test_rows_of_several_packets(roomy, size):
         assert await connection.fetchval("SELECT 1") == 1
 
 
+async def test_a_statement_of_several_packets(roomy):
+    async with lent(roomy) as connection:
+        table = await read(connection, f"SELECT '{'x' * (MOST_PAYLOAD + 9)}' AS s", [("s", "text")])
+        assert len(table["s"][0].as_py()) == MOST_PAYLOAD + 9
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_bytes_after_the_last_row(database):
+    async with lent(database) as connection:
+        with pytest.raises(errors.FastloadError, match="bytes follow"):
+            async with statement(connection, "SELECT 1 AS n") as result:
+                decoder = RowsDecoder([("n", "longlong")], sequence=result.sequence)
+                async for piece in result.pieces():
+                    decoder.feed(piece)
+                    if decoder.ended:
+                        break
+                result._wire.data_received(b"\1\0\0\0\0")
+                result.finish(decoder)
+
+
 @pytest.mark.parametrize(
     ("sql", "number"),
     [
