@@ -73,6 +73,5 @@ def _no_label(text: str, row: int, column: Labels) -> Unrepresentable:
         column_index=column.place,
         column=column.column,
         value=text,
-        hint="add the label to the type on the target, or mend the row; "
-        f"{NULL_INSTEAD}",
+        hint=f"add the label to the type on the target, or mend the row; {NULL_INSTEAD}",
     )

@@ -287,9 +287,7 @@ def _plan_table(
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
         nulls_instead=tuple(
-            t.name
-            for c, t in pairs
-            if t.nullable and options.policy(here.name, c.name) == "null"
+            t.name for c, t in pairs if t.nullable and options.policy(here.name, c.name) == "null"
         ),
     )
 

@@ -40,7 +40,9 @@ def fill_all(database, sets):
     """Make a column for each set, a row of whole texts, and one for each column's broken text."""
     columns = ", ".join(f"{c} varchar(9) CHARACTER SET {c}" for c in sets)
     rows = [[whole for _, whole in sets.values()]]
-    rows += [[*rows[0][:i], broken, *rows[0][i + 1 :]] for i, (broken, _) in enumerate(sets.values())]
+    rows += [
+        [*rows[0][:i], broken, *rows[0][i + 1 :]] for i, (broken, _) in enumerate(sets.values())
+    ]
     texts = [", ".join(f"_binary X'{d}'" for d in row) for row in rows]
     values = ", ".join(f"({i}, {row})" for i, row in enumerate(texts))
     database.execute(
@@ -88,8 +90,8 @@ async def test_the_policy_and_the_type_that_the_hint_names(database, target):
     types = {f"{database.name}.t.v": "binary"}
     await fastload.copy(database.url, target.url, types=types, **options)
     assert target.psql("SELECT v FROM t WHERE id = 2") == "\\x98"
+    types = {f"{database.name}.t.v": "char"}
     with pytest.raises(Unrepresentable):
-        types = {f"{database.name}.t.v": "char"}
         await fastload.copy(database.url, target.url, types=types, **options)
 
 
