@@ -46,14 +46,14 @@ def carried(catalog: Catalog, server: Server) -> Catalog:
 
 def _told(catalog: Catalog, server: Server) -> Catalog:
     """Return a catalogue that is carried as it is, and say which values change nevertheless."""
-    if server.is_mariadb:
-        return catalog
     left = [
         NotCarried("numbers and moments of column", f"{table.name}.{column.name}", _RETOLD)
         for table in catalog.tables
         for column in table.columns
         if column.arrow == "arrow.json" and column.generated is None
     ]
+    if server.is_mariadb or not left:
+        return catalog
     return msgspec.structs.replace(catalog, not_carried=(*catalog.not_carried, *left))
 
 

@@ -40,7 +40,9 @@ def fill_all(database, sets):
     """Make a column for each set, a row of whole texts, and one for each column's broken text."""
     columns = ", ".join(f"{c} varchar(9) CHARACTER SET {c}" for c in sets)
     rows = [[whole for _, whole in sets.values()]]
-    rows += [[*rows[0][:i], broken, *rows[0][i + 1 :]] for i, (broken, _) in enumerate(sets.values())]
+    rows += [
+        [*rows[0][:i], broken, *rows[0][i + 1 :]] for i, (broken, _) in enumerate(sets.values())
+    ]
     texts = [", ".join(f"_binary X'{d}'" for d in row) for row in rows]
     values = ", ".join(f"({i}, {row})" for i, row in enumerate(texts))
     database.execute(

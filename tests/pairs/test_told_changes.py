@@ -22,7 +22,8 @@ def told(result, kind):
 async def test_documents_lose_their_own_types(in_mysql, mysql):
     in_mysql.execute(
         "CREATE TABLE t (id int PRIMARY KEY, j json);"
-        "INSERT INTO t VALUES (1, JSON_ARRAY(CAST(1.10 AS DECIMAL(5,2)), CAST('2024-01-01' AS DATE)))"
+        "INSERT INTO t VALUES "
+        "(1, JSON_ARRAY(CAST(1.10 AS DECIMAL(5,2)), CAST('2024-01-01' AS DATE)))"
     )
     with mysql.database("fastload_pair_there"):
         result = await fastload.copy(in_mysql.url, mysql.url_for("fastload_pair_there"))

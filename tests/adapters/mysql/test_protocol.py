@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import uvloop
 from fastload_mysql.driver import MysqlDriver, open_sessions
-from fastload_mysql.packets import MOST_PAYLOAD
+from fastload_mysql.packets import MOST_PAYLOAD, Malformed
 from fastload_mysql.protocol import statement
 from fastload_mysql.rows_decode import RowsDecoder
 
@@ -176,16 +176,15 @@ async def test_a_statement_of_several_packets(roomy):
 
 
 async def test_bytes_after_the_last_row(database):
-    async with lent(database) as connection:
-        with pytest.raises(errors.FastloadError, match="bytes follow"):
-            async with statement(connection, "SELECT 1 AS n") as result:
-                decoder = RowsDecoder([("n", "longlong")], sequence=result.sequence)
-                async for piece in result.pieces():
-                    decoder.feed(piece)
-                    if decoder.ended:
-                        break
-                result._wire.data_received(b"\1\0\0\0\0")
-                result.finish(decoder)
+    async with lent(database) as connection, statement(connection, "SELECT 'x' AS s") as result:
+        decoder = RowsDecoder([("s", "text")], sequence=result.sequence)
+        async for piece in result:
+            decoder.feed(piece)
+            if decoder.ended:
+                break
+        result._wire.data_received(b"\1\0\0\0\0")
+        with pytest.raises(Malformed, match="bytes follow"):
+            result.finish(decoder)
 
 
 @pytest.mark.parametrize(

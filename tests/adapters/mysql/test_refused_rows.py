@@ -174,18 +174,18 @@ async def test_rows_that_break_a_constraint(database, way, declared):
 async def test_whatever_a_load_counts_is_refused(database, count):
     counts = dict.fromkeys(("warnings", "skipped", "deleted"), 0) | {count: 1}
     done = LoadResult(records=1, affected_rows=1, **counts)
-    async with open_sessions(Url.parse(database.url), side="target", limit=1) as sessions:
-        async with sessions.lend() as connection:
-            with pytest.raises(TargetError):
-                await loading._check(connection, done, "t")
+    url = Url.parse(database.url)
+    async with open_sessions(url, side="target", limit=1) as all_, all_.lend() as connection:
+        with pytest.raises(TargetError):
+            await loading._check(connection, done, "t")
 
 
 async def test_what_an_insert_warns_of_is_refused(database):
     database.execute("CREATE TABLE t (v varchar(1))")
-    async with open_sessions(Url.parse(database.url), side="target", limit=1) as sessions:
-        async with sessions.lend() as connection:
-            with pytest.raises(TargetError) as raised:
-                await inserting._run(connection, b"INSERT IGNORE INTO t VALUES ('long')", "t")
+    url = Url.parse(database.url)
+    async with open_sessions(url, side="target", limit=1) as all_, all_.lend() as connection:
+        with pytest.raises(TargetError) as raised:
+            await inserting._run(connection, b"INSERT IGNORE INTO t VALUES ('long')", "t")
     assert raised.value.column == "v"
 
 

@@ -177,9 +177,9 @@ async def test_a_barrier_keeps_what_a_crash_would_take(flavour):
 @contextlib.asynccontextmanager
 async def opened(database):
     """Yield a target, and a connection of its own with the state's tables there."""
-    async with ADAPTER.target(Url.parse(database.url), connections=3) as target:
-        async with target._sessions.lend() as connection:
-            yield target, connection
+    opening = ADAPTER.target(Url.parse(database.url), connections=3)
+    async with opening as target, target._sessions.lend() as connection:
+        yield target, connection
 
 
 @pytest.mark.faults
