@@ -246,6 +246,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         dialect: The family whose spellings ``type``, ``default`` and definitions use, by the
             name that sqlglot has for it.
         not_carried: Objects seen that have no form in this model.
+        notes: What there is to know of what was seen, such as that others may not be, in words.
     """
 
     dialect: str
@@ -254,6 +255,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
+    notes: tuple[str, ...] = ()
     extra: dict[str, str] = {}
 
     def table(self, name: QualifiedName) -> Table:

@@ -133,7 +133,7 @@ def make(
         before=steps.before,
         after=steps.after,
         not_carried=tuple(dict.fromkeys((*wanted.not_carried, *steps.not_carried))),
-        notes=target.capabilities.notes,
+        notes=(*catalog.notes, *target.capabilities.notes),
         options=options.shape(),
     )
 

@@ -19,6 +19,7 @@ from fastload_mysql.identity import Database
 from fastload_mysql.partitions import plan_partitions
 from fastload_mysql.quoting import qualified
 from fastload_mysql.reading import RowsReading, open_reading
+from fastload_mysql.rights import known_rights, unseen
 from fastload_mysql.snapshot import MysqlSnapshot, open_snapshot
 
 
@@ -37,7 +38,10 @@ class MysqlSource:
     async def catalog(self, select: Selection) -> Catalog:
         """Return the selected tables; see the seam."""
         async with self._sessions.lend() as connection:
-            return await read_catalog(connection, select, default_schema=self._database)
+            found = await read_catalog(connection, select, default_schema=self._database)
+            rights = None if _is_exact(select) else await known_rights(connection)
+        notes = unseen(rights, self._database, found) if rights else ()
+        return msgspec.structs.replace(found, notes=notes)
 
     async def sequences(self, catalog: Catalog) -> Sequence[SequenceModel]:
         """Return where the columns that number themselves stand; see the seam."""
@@ -87,6 +91,13 @@ class MysqlSource:
         """Return version, rights and settings that matter to a reader."""
         async with self._sessions.lend() as connection:
             return await examine_source(connection)
+
+
+def _is_exact(select: Selection) -> bool:
+    """Say whether all tables are asked for by their names, so that none is missing."""
+    return bool(select.names or select.tables) and not any(
+        c in pattern for pattern in select.tables or () for c in "*?"
+    )
 
 
 def _cut_of(table: Table, cut: Cut) -> Cut:

@@ -18,10 +18,12 @@ from fastload_mysql.databases import make_database
 from fastload_mysql.named_lock import Held, holding
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
+from fastload_mysql.writing_rights import check_rights
 
 
 async def prepare(connection: Connection, tables: Tables, plan: Plan) -> int:
     """Run the before-data steps, then store the plan durably; see ``Target.prepare``."""
+    await check_rights(connection, tables, plan)
     async with tables.alone(connection):
         await make_state(connection, tables)
         # First: their writers must not fill what is cleared here.

@@ -109,6 +109,7 @@ def keep(
         term = _read(text, flavours.both(here, trusted=use != "check"), columns)
         if use != "default" or not _columns_of(term):
             _check_use(term, use)
+        flavours.check_literals(term)
         _fitted(term, use, owner, arrow)
         return Translated(text, columns=_columns_of(term))
     except Refused as refused:

@@ -66,6 +66,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
             say nothing.
         caught_up: Rows that differed at first, and that the target then had.
         unsettled: Rows that the source kept changing, of which nothing can be said.
+        left: Why a repair left the table as it was; None where it did not.
     """
 
     table: QualifiedName
@@ -82,6 +83,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
     caught_up: int = 0
     unsettled: int = 0
+    left: str | None = None
 
     @property
     def name(self) -> str:
@@ -151,11 +153,12 @@ class VerifyResult:
         is deleted takes along what refers to it where a foreign key says so.
 
         Returns:
-            The comparison of the tables after the repair.
+            The comparison of the tables after the repair. A table that cannot be repaired, such as
+            one without a primary key on the target, is as it was, and its ``left`` says why.
 
         Raises:
             ConfigError: This result has nothing to repair from.
-            PlanError: A table has no primary key on the target, or does not fit.
+            PlanError: None of the tables can be repaired.
         """
         if self.equal:
             return self
@@ -221,6 +224,8 @@ def summary(result: VerifyResult) -> str:
 
 def table_line(table: TableCheck) -> str:
     """Return what is said of one table."""
+    if table.left:
+        return f"not repaired: {table.left}"
     if table.because:
         return table.because
     if table.equal:

@@ -26,7 +26,9 @@ UNLIKE = [
     ("varchar(20)", "regexp_substr(t, '1')"), ("int", "json_contains(j, '1', '$.a')"),
     ("decimal(24,8)", "a / 7 * 7"), ("varchar(50)", "json_value(j, '$.a')"),
     ("varchar(32)", "md5(t)"), ("bigint unsigned", "u - 1"), ("int", "y - 1"),
-    ("int", "char_length(c)"), ("decimal(14,4)", "a / 3"), ("int", "x = t"),
+    ("int", "t = '\u00e9'"), ("varchar(30)", "concat('a\\\\b', t)"),
+    ("varchar(30)", "concat('''', t)"), ("int", "char_length(c)"),
+    ("decimal(14,4)", "a / 3"), ("int", "x = t"),
 ]  # fmt: skip
 ALIKE = [
     ("int", "a + b * 2"), ("decimal(13,3)", "d * 0.5"), ("double", "g * 2"),

@@ -394,3 +394,26 @@ async def test_a_comparison_that_fails_says_that_the_copy_is_complete(source, ta
     assert "fastload.verify(source, target)" in str(error.hint)
     assert "it continues" not in str(error)
     assert (await fastload.verify(source.url, target.url)).equal
+
+
+async def test_a_table_without_a_key_does_not_stop_the_repair_of_others(source, target):
+    source.psql(
+        "CREATE TABLE keyed (id int PRIMARY KEY, v int); INSERT INTO keyed VALUES (1, 1), (2, 2);"
+        "CREATE TABLE keyless (v int); INSERT INTO keyless VALUES (1)"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql("UPDATE keyed SET v = 9 WHERE id = 2; UPDATE keyless SET v = 9")
+    result = await (await fastload.verify(source.url, target.url)).repair()
+    assert target.psql("SELECT v FROM keyed ORDER BY id").split() == ["1", "2"]
+    assert {t.name: t.equal for t in result.tables} == {
+        "public.keyed": True,
+        "public.keyless": False,
+    }
+    told = str(result)
+    assert "public.keyless" in told
+    assert "no primary key" in told
+    assert "truncate" in told
+    # Alone, it is an error with the same words.
+    with pytest.raises(fastload.PlanError, match="no primary key") as caught:
+        await result.repair()
+    assert "upsert" not in str(caught.value)

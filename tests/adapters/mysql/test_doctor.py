@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 from fastload_mysql.rights import parse
 
@@ -210,3 +211,43 @@ def test_rights_are_read_as_the_server_writes_them():
     assert not rights.may("INSERT", "yxz")
     assert rights.tables == {("q`q", "t"): frozenset({"UPDATE"})}
     assert rights.grant(["DROP"], "a_b%") == "GRANT DROP ON `a\\_b\\%`.* TO 'u'@'%'"
+
+
+async def test_a_copy_tells_that_tables_may_be_unseen(server, database, user):
+    """Of what the user has no right on, no name is known."""
+    database.execute(
+        "CREATE TABLE t (a int); CREATE TABLE u (a int); INSERT INTO t VALUES (1);"
+        f"GRANT SELECT ON {database.name}.t TO {user}"
+    )
+    url = url_of(server, database.name)
+    with server.database(f"{database.name}_there") as there:
+        told = (await fastload.plan(url, there)).notes
+        assert any("only tables granted one by one are seen" in n for n in told)
+        assert set(told) <= set((await fastload.copy(url, there)).notes)
+        # What is asked for by name was seen.
+        server.execute(f"GRANT SELECT ON `{database.name}`.* TO {user}")
+        told = (await fastload.plan(url, there, mode="replace")).notes
+        assert not any("one by one" in n for n in told)
+
+
+@pytest.mark.parametrize("mode", ["create", "write"])
+async def test_rights_are_asked_before_anything_is_made(server, database, user, mode):
+    database.execute(
+        "CREATE TABLE t (a int PRIMARY KEY, KEY (a)); INSERT INTO t VALUES (1), (2), (3)"
+    )
+
+    async def start(url):
+        if mode == "create":
+            return await fastload.copy(database.url, url)
+        return await fastload.write(pa.table({"a": [1, 2, 3]}), url, "fastload_rights.t")
+
+    with server.database("fastload_rights"):
+        server.execute(f"GRANT SELECT, INSERT, CREATE ON `fastload\\_rights`.* TO {user}")
+        url = url_of(server, "fastload_rights")
+        with pytest.raises(fastload.TargetError, match="DROP") as caught:
+            await start(url)
+        assert server.execute("SHOW TABLES", "fastload_rights") == []
+        assert caught.value.hint.startswith("GRANT ")
+        server.execute(caught.value.hint)
+        assert (await start(url)).rows == 3
+        assert [name for (name,) in server.execute("SHOW TABLES", "fastload_rights")] == ["t"]
