@@ -40,7 +40,10 @@ def chosen(*tables: str, **select: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("patterns", "names"),
     [
-        ((), ["public.orders", "public.order[1]", "public.order1", "shop.customers", '"c.d"."a.b"']),
+        (
+            (),
+            ["public.orders", "public.order[1]", "public.order1", "shop.customers", '"c.d"."a.b"'],
+        ),
         (("orders",), ["public.orders"]),
         (("public.orders", "shop.customers"), ["public.orders", "shop.customers"]),
         (("shop.*",), ["shop.customers"]),
