@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import msgspec
 from fastload import partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
-from fastload.errors import ConfigError, FastloadError
+from fastload.errors import ConfigError, FastloadError, TargetNotEmpty
 from fastload.lanes import Lanes
 from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
@@ -466,15 +466,21 @@ async def _job(source: Source, target: Target, options: CopyOptions, meter: Mete
 
 async def _plan(job: pipeline.Job, run: str) -> Plan:
     existing = await job.target.inspect(job.wanted)
-    made = planner.make(
-        job.catalog,
-        job.wanted,
-        existing,
-        source=job.source,
-        target=job.target,
-        options=job.options,
-        run=run,
-    )
+    try:
+        made = planner.make(
+            job.catalog,
+            job.wanted,
+            existing,
+            source=job.source,
+            target=job.target,
+            options=job.options,
+            run=run,
+        )
+    except TargetNotEmpty as error:
+        with suppress(FastloadError):
+            stored = await job.target.state().runs()
+            resume.name_owner(error, stored, job.options, job.source.identity)
+        raise
     if job.options.on_error != "reject":
         return made
     rejecting.check(made, job.target, job.catalog.dialect)

@@ -372,9 +372,10 @@ async def runs(
     _tell(told if output.json else _runs_text(told), output)
 
 
-@app.command
+@app.command(usage="Usage: fastload doctor [OPTIONS] [URL...]")
 async def doctor(
-    *urls: Annotated[str, Parameter(help="Databases to examine.")], output: OutputFlags = _PLAIN
+    *urls: Annotated[str, Parameter(name="URL", help="Databases to examine.")],
+    output: OutputFlags = _PLAIN,
 ) -> int:
     """Check versions, kernels, and what databases allow."""
     from fastload import doctor as examination

@@ -16,6 +16,7 @@ from fastload.model import QualifiedName
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.create_scanner import unquoted
 from fastload_mysql.quoting import qualified
+from fastload_mysql.rights import login
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _LONE = re.compile("[\ud800-\udfff]")
@@ -39,7 +40,9 @@ async def _told(connection: Session, name: QualifiedName) -> bytes | str:
     except (SourceError, TargetError) as error:
         error.table = error.table or str(name)
         if "denied" in error.message:
-            error.hint = f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user"
+            (row,) = await connection.fetch_named("SELECT CURRENT_USER() AS account")
+            account = login(text_of(row["account"]))
+            error.hint = f"as an administrator: GRANT SELECT ON {qualified(name)} TO {account}"
         raise
     text: bytes | str = row["Create Table"]
     return text

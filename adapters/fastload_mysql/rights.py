@@ -106,7 +106,7 @@ async def read_rights(connection: Connection) -> Rights:
     """Return the rights of the session's user, those of its active roles included."""
     account = str(await connection.fetchval("SELECT CURRENT_USER()"))
     lines = [str(row[0]) for row in await connection.fetch("SHOW GRANTS")]
-    return parse(_login(account), lines)
+    return parse(login(account), lines)
 
 
 def unseen(rights: Rights, database: str | None, found: Catalog) -> tuple[str, ...]:
@@ -147,7 +147,8 @@ def parse(login: str, lines: Sequence[str]) -> Rights:
     )
 
 
-def _login(account: str) -> str:
+def login(account: str) -> str:
+    """Return an account as GRANT takes it."""
     # A host has no @ in it, a user may.
     user, _, host = account.rpartition("@")
     return f"{literal(user)}@{literal(host)}"

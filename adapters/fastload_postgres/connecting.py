@@ -147,8 +147,8 @@ def connecting(url: Url, side: str) -> Iterator[None]:
         # How asyncpg (0.32) says that the server takes no TLS; a closed port is its subclass.
         if "SSL" not in str(e):
             raise _nobody(place, side) from e
-        also = "; and check that a PostgreSQL server answers there"
-        raise transport.unencrypted(place, side, also) from e
+        first = "check host and port: a PostgreSQL server has to answer there; if one does, "
+        raise transport.unencrypted(place, side, first) from e
     except TimeoutError as e:
         raise errors.ConnectError(
             f"the server at {place} did not answer",

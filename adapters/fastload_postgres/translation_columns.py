@@ -13,13 +13,11 @@ from fastload_postgres.wording import Wording
 
 
 def tell_folding(words: Wording) -> None:
-    """Tell once per table that texts which were equal no longer are."""
-    folding = [c for c in words.table.columns if c.folds is not None]
-    if folding:
-        columns = ", ".join(c.name for c in folding)
-        folds = ", ".join(dict.fromkeys(c.folds for c in folding if c.folds))
-        reason = f"{columns}: comparisons and unique keys no longer ignore {folds}"
-        words.tell("collation", None, reason)
+    """Tell of columns whose texts were equal and no longer are."""
+    for column in words.table.columns:
+        if column.folds is not None:
+            reason = f"comparisons and unique keys no longer ignore {column.folds}"
+            words.tell("collation", column.name, reason)
 
 
 def translate_column(column: Column, words: Wording, found: Declared) -> Column:

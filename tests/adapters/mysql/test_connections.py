@@ -362,7 +362,7 @@ async def test_too_many_connections(server):
     assert "max_connections" in caught.value.hint
 
 
-@pytest.mark.parametrize(("says", "told"), [(b"", "did not answer"), (b"HTTP/1.1 400 \r\n", "")])
+@pytest.mark.parametrize(("says", "told"), [(b"", "says nothing"), (b"HTTP/1.1 400 \r\n", "")])
 async def test_another_kind_of_server(says, told):
     async def serve(reader, writer):
         writer.write(says)

@@ -131,6 +131,63 @@ async def test_granting_what_is_printed_mends_a_target(server, database, user):
             assert result.rows == 4
 
 
+SHOP = (
+    "CREATE TABLE p (a int PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+    "CREATE TABLE t (a int PRIMARY KEY AUTO_INCREMENT, p int, KEY (p),"
+    "FOREIGN KEY (p) REFERENCES p (a)); INSERT INTO t VALUES (1, 1), (7, 2)"
+)
+
+
+def rights_in(hint: str) -> list[str]:
+    return hint.removeprefix("GRANT ").split(" ON ")[0].split(", ")
+
+
+async def first_error(source: str, target: str) -> fastload.FastloadError | None:
+    for mode in ("replace", "truncate", "upsert"):
+        try:
+            await fastload.copy(source, target, mode=mode, fresh=True)
+        except fastload.FastloadError as error:
+            return error
+    return None
+
+
+async def test_a_target_with_one_right_fewer_says_which(server, database, user):
+    """What is printed is enough, and all of it is needed by one mode or another."""
+    database.execute(SHOP)
+    with server.database(f"{database.name}_there") as whole:
+        name = whole.rsplit("/", 1)[1]
+        # Without any right over it, nobody gets into a database.
+        server.execute(f"GRANT SHOW VIEW ON `{name}`.* TO {user}")
+        url = url_of(server, name)
+        hint = (await examined("target", url))["rights"].hint
+        assert hint
+        server.execute(hint)
+        over = hint.split(" ON ")[1].split(".*")[0]
+        spare = set()
+        for right in set(rights_in(hint)) - {"SHOW VIEW"}:
+            server.execute(f"REVOKE {right} ON {over}.* FROM {user}")
+            assert (await examined("target", url))["rights"].hint.startswith(f"GRANT {right}")
+            told = await first_error(database.url, url)
+            if told is None:
+                spare.add(right)
+            else:
+                assert told.hint, right
+            server.execute(f"GRANT {right} ON {over}.* TO {user}")
+        assert spare == set()
+        await fastload.copy(database.url, url, mode="replace", fresh=True)
+
+
+async def test_a_source_without_the_right_names_the_statement_that_gives_it(server, database, user):
+    database.execute(SHOP + f"; GRANT SELECT (a) ON {database.name}.p TO {user}")
+    url = url_of(server, database.name)
+    with server.database(f"{database.name}_there") as target:
+        with pytest.raises(fastload.SourceError) as caught:
+            await fastload.copy(url, target)
+        statement = caught.value.hint.removeprefix("as an administrator: ").split(";")[0]
+        server.execute(statement)
+        assert (await fastload.copy(url, target, tables=["p"])).rows == 2
+
+
 async def test_rights_by_a_role(server, database, user):
     server.execute(f"CREATE ROLE reader; GRANT SELECT ON `{database.name}`.* TO reader")
     server.execute(f"GRANT reader TO {user}")
