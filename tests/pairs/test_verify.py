@@ -10,6 +10,7 @@ import pytest
 
 import fastload
 from fastload.testing.faults import proxy
+from tests.conftest import MysqlDatabase
 
 ROWS = 400
 PG_TABLE = """
@@ -417,3 +418,38 @@ async def test_a_table_without_a_key_does_not_stop_the_repair_of_others(source, 
     with pytest.raises(fastload.PlanError, match="no primary key") as caught:
         await result.repair()
     assert "upsert" not in str(caught.value)
+
+
+LOSSY = """CREATE TABLE t (id int PRIMARY KEY, single {double}, few decimal(12,4), at {at}(6),
+  clock time(6))"""
+LOSSY_ROW = "INSERT INTO t VALUES (1, 0.1, 1.2345, '2020-02-29 10:00:00.5', '10:00:00.25')"
+LOST = "CREATE TABLE t (id int PRIMARY KEY, single {}, few decimal(12,2), at {}, clock {})"
+
+
+@pytest.mark.mysql
+async def test_what_types_lose_is_told_each_time_and_never_equal(source, target, mariadb):
+    """Whoever made the target's columns narrower is told of each of them, rows or none."""
+    with mariadb.database("narrow"):
+        here = MysqlDatabase(mariadb, "narrow")
+        source.psql(LOSSY.format(double="float8", at="timestamp"))
+        target.psql(LOST.format("real", "timestamp(0)", "time(0)"))
+        here.execute(LOST.format("float", "datetime", "time"))
+        with mariadb.database("wide"):
+            wide = MysqlDatabase(mariadb, "wide")
+            wide.execute(LOSSY.format(double="double", at="datetime"))
+            pairs = [(source, target), (source, here), (wide, target), (wide, here)]
+            for full in (False, True):
+                for one, other in pairs:
+                    found = await fastload.verify(one.url, other.url)
+                    assert found.equal is not full
+                    assert {loss.split(":")[0] for loss in found.losses} == {
+                        f"{found.tables[0].table}.{c}" for c in ("single", "few", "at", "clock")
+                    }
+                    columns = {c.column for d in found.differences for c in d.columns}
+                    assert columns == ({"single", "few", "at", "clock"} if full else set())
+                if not full:
+                    row = LOSSY_ROW
+                    source.psql(row)
+                    for database in (wide, here):
+                        database.execute(row)
+                    target.psql(row)
