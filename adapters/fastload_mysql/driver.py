@@ -128,6 +128,10 @@ class MysqlDriver:
         """Drop the connection without a word to the server."""
         connection.abort()
 
+    def socket(self, connection: Connection) -> Any:
+        """Return the connection's socket."""
+        return connection.socket
+
     async def reset(self, connection: Connection) -> None:
         """Give all settings the values of the caller's sessions."""
         raw = connection.raw

@@ -9,6 +9,7 @@ import asyncpg
 
 from fastload import sessions
 from fastload.secret import forget_locals, password_of
+from fastload.socket_facts import keep_alive
 from fastload.url import Url
 from fastload_postgres.connecting import arguments, connecting
 from fastload_postgres.driver_errors import translated
@@ -20,6 +21,11 @@ else:
 Sessions: TypeAlias = sessions.Sessions[Connection]
 
 LOCK_TIMEOUT_S = 30
+
+# What a server sends and nobody takes counts as lost by tcp_user_timeout: measured, a COPY ended
+# whose reader had waited 30 s for a slow target. To writers it sends little.
+_USER_TIMEOUT_SINCE = 12
+_USER_TIMEOUT = {"source": "0", "target": "30s"}
 
 # Every session: names resolve nowhere but in pg_catalog, so that each name the server prints or
 # reads is qualified; text forms are the exact ones; nothing of ours is timed out by the server;
@@ -41,7 +47,6 @@ _SETTINGS = {
     "jit": "off",
 }
 _SETTINGS_SINCE = {
-    12: {"tcp_user_timeout": "30s"},
     14: {"client_connection_check_interval": "1s", "idle_session_timeout": "0"},
     17: {"transaction_timeout": "0"},
 }
@@ -67,6 +72,7 @@ class PostgresDriver:
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
                 made = await _connect(endpoint, self.side)
+            keep_alive(self.socket(made), only_asks=self.side == "source")
         else:
             with self.translated():
                 made = await endpoint.acquire()
@@ -93,6 +99,11 @@ class PostgresDriver:
     def abort(self, connection: Connection) -> None:
         """Drop the connection without a word to the server."""
         connection.terminate()
+
+    def socket(self, connection: Connection) -> Any:
+        """Return the connection's socket."""
+        transport: Any = getattr(connection, "_transport", None)
+        return transport and transport.get_extra_info("socket")
 
     async def reset(self, connection: Connection) -> None:
         """Give all settings the values of the caller's sessions."""
@@ -123,6 +134,8 @@ async def _configure(connection: Connection, side: str) -> None:
     for since, extra in _SETTINGS_SINCE.items():
         if version >= since:
             settings |= extra
+    if version >= _USER_TIMEOUT_SINCE:
+        settings["tcp_user_timeout"] = _USER_TIMEOUT[side]
     settings |= SOURCE_SETTINGS if side == "source" else TARGET_SETTINGS
     await connection.execute(";".join(f"SET {k} = '{v}'" for k, v in settings.items()))
 
