@@ -54,6 +54,10 @@ class Driver(Protocol[ConnectionT]):
         """Close a connection in any state, and stop what it runs on the server."""
         ...
 
+    async def end_orphan(self, connection: ConnectionT, endpoint: Any) -> None:
+        """Stop what a connection that fell silent has left on the server; before ``end``."""
+        ...
+
     def abort(self, connection: ConnectionT) -> None:
         """Drop what ``end`` or ``close`` have left, without waiting; harmless after them."""
         ...
@@ -119,7 +123,7 @@ class Sessions(Generic[ConnectionT]):
             if self._watch is None or id(connection) not in self._watch.silent:
                 raise
             raise ConnectionLost(
-                f"{self.side}: the server has fallen silent, and answers no new connection",
+                f"{self.side}: the server has fallen silent",
                 side=self.side,
                 table=error.table,
                 hint="look at the server and the network; then start the run again: it continues",
@@ -190,8 +194,10 @@ class Sessions(Generic[ConnectionT]):
     async def _end(self, connection: ConnectionT) -> None:
         self._open -= 1
         self.set_aside(connection)
-        if self._watch is not None:
-            self._watch.silent.discard(id(connection))
+        if self._watch is not None and id(connection) in self._watch.silent:
+            self._watch.silent.remove(id(connection))
+            with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+                await self._driver.end_orphan(connection, self._endpoint)
         with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
             await self._driver.end(connection)
         with suppress(Exception):

@@ -111,6 +111,9 @@ class MysqlDriver:
             connection.abort()
         await connection.wait_closed()
 
+    async def end_orphan(self, connection: Connection, endpoint: Any) -> None:
+        """Do nothing: ``end`` kills whatever runs."""
+
     async def _kill(self, connection: Connection) -> None:
         """Kill the session from another one, unless that is on another server."""
         other = await self.open(connection.endpoint)

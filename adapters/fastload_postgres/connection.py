@@ -60,11 +60,18 @@ TARGET_SETTINGS = {
 }
 
 
+_WHO = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2"""
+
+
 class PostgresDriver:
     """asyncpg's connections, for one side."""
 
     def __init__(self, side: str) -> None:
         self.side = side
+        # Process id of each session, and when it began: another may have the same id later.
+        self._known: dict[int, Any] = {}
 
     async def open(self, endpoint: Url | Any) -> Connection:
         """Connect, or take a connection out of the caller's pool."""
@@ -81,6 +88,7 @@ class PostgresDriver:
     async def configure(self, connection: Connection) -> None:
         """Set what every session of this side has."""
         await _configure(connection, self.side)
+        self._known[id(connection)] = await connection.fetchrow(_WHO)
 
     def usable(self, connection: Connection) -> bool:
         """Say whether the connection still stands."""
@@ -92,9 +100,18 @@ class PostgresDriver:
 
     async def close(self, connection: Connection) -> None:
         """Close; asyncpg cancels what runs."""
+        self._known.pop(id(connection), None)
         await connection.close()
 
     end = close
+
+    async def end_orphan(self, connection: Connection, endpoint: Any) -> None:
+        """End the session: it would hold its locks until its server notices."""
+        other = await self.open(endpoint)
+        try:
+            await other.execute(_END, *self._known[id(connection)])
+        finally:
+            other.terminate()
 
     def abort(self, connection: Connection) -> None:
         """Drop the connection without a word to the server."""
