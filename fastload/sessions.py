@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
 from fastload import retry
-from fastload.errors import TooManyConnections
+from fastload.errors import ConnectionLost, TooManyConnections
 from fastload.url import Url
+from fastload.watching import Watch
 
 ConnectionT = TypeVar("ConnectionT")
 
@@ -53,8 +54,16 @@ class Driver(Protocol[ConnectionT]):
         """Close a connection in any state, and stop what it runs on the server."""
         ...
 
+    async def end_orphan(self, connection: ConnectionT, endpoint: Any) -> None:
+        """Stop what a connection that fell silent has left on the server; before ``end``."""
+        ...
+
     def abort(self, connection: ConnectionT) -> None:
         """Drop what ``end`` or ``close`` have left, without waiting; harmless after them."""
+        ...
+
+    def socket(self, connection: ConnectionT) -> Any:
+        """Return the connection's socket; None where there is none."""
         ...
 
     async def reset(self, connection: ConnectionT) -> None:
@@ -83,6 +92,10 @@ class Sessions(Generic[ConnectionT]):
         self._limiter = anyio.Semaphore(limit)
         self._idle: list[ConnectionT] = []
         self._open = 0
+        self._used: dict[int, ConnectionT] = {}
+        # The caller's pool may have no connection to spare.
+        watched = isinstance(endpoint, Url)
+        self._watch = Watch(driver, endpoint, self._used.values) if watched else None
 
     @property
     def side(self) -> str:
@@ -94,25 +107,53 @@ class Sessions(Generic[ConnectionT]):
         """Lend a connection; driver errors inside become fastload's."""
         connection = await self.acquire()
         try:
-            with self._driver.translated():
+            with self.noticing(connection), self._driver.translated():
                 yield connection
         except BaseException:
             await self.discard(connection)
             raise
         await self.release(connection)
 
+    @contextmanager
+    def noticing(self, connection: ConnectionT) -> Iterator[None]:
+        """Say of a connection that was lost inside whether its server had fallen silent."""
+        try:
+            yield
+        except ConnectionLost as error:
+            if self._watch is None or id(connection) not in self._watch.silent:
+                raise
+            raise ConnectionLost(
+                f"{self.side}: the server has fallen silent",
+                side=self.side,
+                table=error.table,
+                hint="look at the server and the network; then start the run again: it continues",
+            ) from error
+
+    def set_aside(self, connection: ConnectionT) -> None:
+        """Say that a lent connection is only kept, and nobody waits for its server."""
+        self._used.pop(id(connection), None)
+
+    def take_up(self, connection: ConnectionT) -> None:
+        """Say that a connection that was set aside is used again."""
+        self._used[id(connection)] = connection
+
     async def acquire(self) -> ConnectionT:
         """Return a connection that the caller must release or discard."""
         await self._limiter.acquire()
         try:
-            return await self._take()
+            connection = await self._take()
         except BaseException:
             self._limiter.release()
             raise
+        self.take_up(connection)
+        if self._watch is not None:
+            self._watch.begin()
+        return connection
 
     async def release(self, connection: ConnectionT) -> None:
         """Take back a connection that is outside any transaction."""
         if self._driver.at_rest(connection):
+            self.set_aside(connection)
             self._idle.append(connection)
             self._limiter.release()
         else:
@@ -152,6 +193,11 @@ class Sessions(Generic[ConnectionT]):
 
     async def _end(self, connection: ConnectionT) -> None:
         self._open -= 1
+        self.set_aside(connection)
+        if self._watch is not None and id(connection) in self._watch.silent:
+            self._watch.silent.remove(id(connection))
+            with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+                await self._driver.end_orphan(connection, self._endpoint)
         with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
             await self._driver.end(connection)
         with suppress(Exception):
@@ -168,6 +214,12 @@ class Sessions(Generic[ConnectionT]):
         async with anyio.create_task_group() as group:
             while self._idle:
                 group.start_soon(self._close_one, self._idle.pop())
+
+    async def end(self) -> None:
+        """Close what is idle, and look after the others no more."""
+        if self._watch is not None:
+            await self._watch.end()
+        await self.close()
 
     async def _close_one(self, connection: ConnectionT) -> None:
         self._open -= 1
@@ -190,4 +242,4 @@ async def open_sessions(
     try:
         yield sessions
     finally:
-        await sessions.close()
+        await sessions.end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeAlias, cast
@@ -13,6 +12,7 @@ from pymysql import err
 from pymysql.constants import CLIENT
 
 from fastload.errors import FastloadError, SourceError, TargetError
+from fastload.socket_facts import keep_alive
 from fastload_mysql.compression import begin_command
 from fastload_mysql.driver_errors import translated
 from fastload_mysql.flavours import Server
@@ -24,8 +24,6 @@ Flavour = Literal["mysql", "mariadb"]
 
 # A quote that is doubled begins another text or name at once.
 _QUOTED_OR_PLACE = re.compile(r"`[^`]*+`|'(?:[^'\\]++|\\.)*+'|%s", re.DOTALL)
-# A server that vanished is noticed in about half a minute.
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 
 
 class Connection:
@@ -53,7 +51,12 @@ class Connection:
         raw._local_infile = False
         # Whether LOAD DATA LOCAL is worth a try: the login allowed it, and it was not refused.
         self.sends_files = bool(raw.client_flag & CLIENT.LOCAL_FILES)
-        _keep_alive(self._writer)
+        keep_alive(self.socket, only_asks=side == "source")
+
+    @property
+    def socket(self) -> Any:
+        """The connection's socket, or None."""
+        return self._writer.get_extra_info("socket")
 
     @property
     def product(self) -> Server:
@@ -213,12 +216,3 @@ class Connection:
         """Wait until the loop has closed the socket."""
         with suppress(OSError):
             await self._writer.wait_closed()
-
-
-def _keep_alive(writer: asyncio.StreamWriter) -> None:
-    # TCP_USER_TIMEOUT is left alone: it would also end a server that reads nothing for a while.
-    found = writer.get_extra_info("socket")
-    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():
-            found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

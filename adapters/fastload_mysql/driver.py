@@ -121,6 +121,9 @@ class MysqlDriver:
         if connection.thread_id is not None:
             await self._kill(connection, "KILL QUERY")
 
+    async def end_orphan(self, connection: Connection, endpoint: Any) -> None:
+        """Do nothing: ``end`` kills whatever runs."""
+
     async def _kill(self, connection: Connection, word: str) -> None:
         """Kill the session from another one, unless that is on another server."""
         other = await self.open(connection.endpoint)
@@ -137,6 +140,10 @@ class MysqlDriver:
     def abort(self, connection: Connection) -> None:
         """Drop the connection without a word to the server."""
         connection.abort()
+
+    def socket(self, connection: Connection) -> Any:
+        """Return the connection's socket."""
+        return connection.socket
 
     async def reset(self, connection: Connection) -> None:
         """Give all settings the values of the caller's sessions."""

@@ -74,11 +74,15 @@ class MysqlSnapshot:
 
     async def take(self) -> Reader:
         """Return a reader; a new one, with a cut of its own, where all are in use or lost."""
-        return self._idle.pop() if self._idle else await self._replacement()
+        if not self._idle:
+            return await self._replacement()
+        self._sessions.take_up(self._idle[-1].connection)
+        return self._idle.pop()
 
     async def give_back(self, reader: Reader, *, reusable: bool) -> None:
         """Keep the reader for the next partition, or end it with whatever it runs."""
         if reusable:
+            self._sessions.set_aside(reader.connection)
             self._idle.append(reader)
         else:
             await self._sessions.discard(reader.connection)
@@ -162,6 +166,11 @@ class MysqlSnapshot:
             raise
         return reader
 
+    def set_aside(self) -> None:
+        """Say that nobody waits for the readers, until they are taken."""
+        for reader in self._idle:
+            self._sessions.set_aside(reader.connection)
+
     async def leave(self) -> None:
         """End every idle reader's transaction and give its connection back."""
         async with task_group() as group:
@@ -199,6 +208,7 @@ async def open_snapshot(
             if refused is not None:
                 await snapshot.begin_without_lock(refused)
             await prove(control, tables)
+        snapshot.set_aside()
         yield snapshot
 
 

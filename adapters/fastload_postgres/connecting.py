@@ -19,8 +19,6 @@ from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_postgres.driver_errors import translate
 
-# A server that vanished is noticed in half a minute, where nothing of ours is on its way to it.
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 # Who is cancelled while a connection is made waits no longer for its end.
 _END_S = 1.0
 _FILES = ("sslrootcert", "sslcert", "sslkey")
@@ -167,12 +165,3 @@ def _nobody(place: str, side: str) -> errors.ConnectError:
         side=side,
         hint="check host and port, and that the server is running and listens there",
     )
-
-
-def keep_alive(connection: Any) -> None:
-    """Have the system ask a silent server whether it is there; asyncpg (0.32) does not."""
-    found = connection._transport.get_extra_info("socket")
-    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():
-            found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -9,8 +9,9 @@ import asyncpg
 
 from fastload import sessions
 from fastload.secret import forget_locals, password_of
+from fastload.socket_facts import keep_alive
 from fastload.url import Url
-from fastload_postgres.connecting import arguments, connecting, keep_alive, uninterrupted
+from fastload_postgres.connecting import arguments, connecting, uninterrupted
 from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ else:
 Sessions: TypeAlias = sessions.Sessions[Connection]
 
 LOCK_TIMEOUT_S = 30
+
+# What a server sends and nobody takes counts as lost by tcp_user_timeout: measured, a COPY ended
+# whose reader had waited 30 s for a slow target. To writers it sends little.
+_USER_TIMEOUT_SINCE = 12
+_USER_TIMEOUT = {"source": "0", "target": "30s"}
 
 # Every session: names resolve nowhere but in pg_catalog, so that each name the server prints or
 # reads is qualified; text forms are the exact ones; nothing of ours is timed out by the server;
@@ -41,7 +47,6 @@ _SETTINGS = {
     "jit": "off",
 }
 _SETTINGS_SINCE = {
-    12: {"tcp_user_timeout": "30s"},
     14: {"client_connection_check_interval": "1s", "idle_session_timeout": "0"},
     17: {"transaction_timeout": "0"},
 }
@@ -55,11 +60,18 @@ TARGET_SETTINGS = {
 }
 
 
+_WHO = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2"""
+
+
 class PostgresDriver:
     """asyncpg's connections, for one side."""
 
     def __init__(self, side: str) -> None:
         self.side = side
+        # Process id of each session, and when it began: another may have the same id later.
+        self._known: dict[int, Any] = {}
 
     async def open(self, endpoint: Url | Any) -> Connection:
         """Connect, or take a connection out of the caller's pool."""
@@ -67,6 +79,7 @@ class PostgresDriver:
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
                 made = await _connect(endpoint, self.side)
+            keep_alive(self.socket(made), only_asks=self.side == "source")
         else:
             with self.translated():
                 made = await endpoint.acquire()
@@ -75,6 +88,7 @@ class PostgresDriver:
     async def configure(self, connection: Connection) -> None:
         """Set what every session of this side has."""
         await _configure(connection, self.side)
+        self._known[id(connection)] = await connection.fetchrow(_WHO)
 
     def usable(self, connection: Connection) -> bool:
         """Say whether the connection still stands."""
@@ -86,13 +100,27 @@ class PostgresDriver:
 
     async def close(self, connection: Connection) -> None:
         """Close; asyncpg cancels what runs."""
+        self._known.pop(id(connection), None)
         await connection.close()
 
     end = close
 
+    async def end_orphan(self, connection: Connection, endpoint: Any) -> None:
+        """End the session: it would hold its locks until its server notices."""
+        other = await self.open(endpoint)
+        try:
+            await other.execute(_END, *self._known[id(connection)])
+        finally:
+            other.terminate()
+
     def abort(self, connection: Connection) -> None:
         """Drop the connection without a word to the server."""
         connection.terminate()
+
+    def socket(self, connection: Connection) -> Any:
+        """Return the connection's socket."""
+        transport: Any = getattr(connection, "_transport", None)
+        return transport and transport.get_extra_info("socket")
 
     async def reset(self, connection: Connection) -> None:
         """Give all settings the values of the caller's sessions."""
@@ -116,7 +144,6 @@ async def _connect(url: Url, side: str) -> Connection:
     except BaseException as error:
         forget_locals(error)
         raise
-    keep_alive(made)
     return made
 
 
@@ -126,6 +153,8 @@ async def _configure(connection: Connection, side: str) -> None:
     for since, extra in _SETTINGS_SINCE.items():
         if version >= since:
             settings |= extra
+    if version >= _USER_TIMEOUT_SINCE:
+        settings["tcp_user_timeout"] = _USER_TIMEOUT[side]
     settings |= SOURCE_SETTINGS if side == "source" else TARGET_SETTINGS
     await connection.execute(";".join(f"SET {k} = '{v}'" for k, v in settings.items()))
 

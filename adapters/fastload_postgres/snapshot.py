@@ -52,11 +52,15 @@ class PostgresSnapshot:
 
     async def take(self) -> Connection:
         """Return a connection inside the snapshot, joining one more where all are in use."""
-        return self._idle.pop() if self._idle else await self._join()
+        if not self._idle:
+            return await self._join()
+        self._sessions.take_up(self._idle[-1])
+        return self._idle.pop()
 
     async def give_back(self, connection: Connection, *, reusable: bool) -> None:
         """Keep the connection for the next reader, or close it with whatever it runs."""
         if reusable and not connection.is_closed():
+            self._sessions.set_aside(connection)
             self._idle.append(connection)
         else:
             await self._sessions.discard(connection)
@@ -93,7 +97,9 @@ class PostgresSnapshot:
 
         async def one() -> None:
             try:
-                self._idle.append(await self._join())
+                joined = await self._join()
+                self._sessions.set_aside(joined)
+                self._idle.append(joined)
             except TooManyConnections as error:
                 refused.append(error)
 
@@ -180,6 +186,7 @@ async def open_snapshot(
         snapshot = PostgresSnapshot(sessions, tables, parts, token, cut)
         try:
             await snapshot.join(readers)
+            sessions.set_aside(holder)
             yield snapshot
         finally:
             with anyio.CancelScope(shield=True):

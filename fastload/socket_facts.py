@@ -1,0 +1,53 @@
+"""What the kernel knows of a TCP connection, and what it is told to find out about it."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any, NamedTuple
+
+# tcp_info of linux/tcp.h: tcpi_unacked, tcpi_last_ack_recv (ms), tcpi_bytes_acked and
+# tcpi_bytes_received (Linux 4.1).
+_UNACKED = struct.Struct("@24xI28xI60xQQ")
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+_USER_TIMEOUT_MS = 30_000
+
+
+class SocketFacts(NamedTuple):
+    """One moment of a connection.
+
+    Attributes:
+        moved: Bytes that the other end has acknowledged or sent, since the beginning.
+        unheard_s: How long bytes are under way of which the other end's kernel says nothing; 0
+            where none are. One that only has no room acknowledges, and takes nothing: 0.
+    """
+
+    moved: int
+    unheard_s: float
+
+
+def facts_of(found: Any) -> SocketFacts | None:
+    """Return what is known of a socket; None of one that is no TCP, or elsewhere than on Linux."""
+    try:
+        told = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
+        unacked, silent_ms, acked, received = _UNACKED.unpack(told)
+    except (OSError, AttributeError, ValueError, struct.error):
+        return None
+    return SocketFacts(acked + received, silent_ms / 1000 if unacked else 0.0)
+
+
+def keep_alive(found: Any, *, only_asks: bool) -> None:
+    """Have the kernel notice within half a minute that the other end is gone.
+
+    Args:
+        found: The socket, or None; one that is no TCP is left as it is.
+        only_asks: Whether nothing but statements is sent. Where rows are, a server that reads none
+            for a while, as while it waits for a lock, would be taken for one that is gone.
+    """
+    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = dict(_KEEPALIVE, **({"TCP_USER_TIMEOUT": _USER_TIMEOUT_MS} if only_asks else {}))
+    for name, value in options.items():
+        if number := getattr(socket, name, None):
+            found.setsockopt(socket.IPPROTO_TCP, number, value)
