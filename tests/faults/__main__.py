@@ -22,7 +22,9 @@ def main() -> int:
     # Read when the harness is imported.
     os.environ |= {"FASTLOAD_FAULTS": chosen.share, "FASTLOAD_FAULTS_RECORD": str(record_file)}
     only = ["-k", chosen.only] if chosen.only else []
-    code = pytest.main(["-q", "-m", "harness", "--durations=10", "tests/faults", *only])
+    code = pytest.main(
+        ["-q", "-m", "harness or (faults and long)", "--durations=15", "tests/faults", *only]
+    )
     if record_file.exists():
         from tests.faults import record
 

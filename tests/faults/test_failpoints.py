@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.faults.conftest import with_pairs
 from tests.faults.failpoints import POINTS
 from tests.faults.loads import Loads, Tally, fill
 from tests.faults.record import SHARE, check, times
@@ -13,7 +14,6 @@ from tests.faults.record import SHARE, check, times
 PAIRS = [("postgres", "postgres", "auto"), ("postgres", "mariadb", "auto")]
 # A load that is killed so often at one point is then left to end, and the next begins.
 KILLS_PER_LOAD = 5
-SHORT = ("COPY end", "receipt complete", "commit sent", "index sent", "epoch raised")
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.harness]
 
 
@@ -41,17 +41,28 @@ async def kill_at(pair, name, tally, kills):
     return reached
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+async def kill_along(pair, tally):
+    """Kill a load at each point in turn, as it comes to them, and let it end."""
+    loads = Loads(pair, tally, partition_by="keys")
+    for name in POINTS:
+        assert await loads.ended(await loads.start(failpoint=name)), f"{name} is not reached"
+    await loads.finish()
+    return len(POINTS)
+
+
+@with_pairs(PAIRS[0], long=PAIRS)
 async def test_killed_at_named_points(pair):
     fill(pair)
     kills, kind = times(1, 20), pair.target.kind
-    names = list(POINTS) if SHARE else SHORT
-    whole = f"SIGKILL at each of {len(names)} failpoints x {kills}, {kind}"
+    whole = f"SIGKILL at each of {len(POINTS)} failpoints x {kills}, {kind}"
     with check(whole, "0 lost, 0 doubled") as row:
         tally, at = Tally(), 0
-        for name in names:
+        if not SHARE:
+            at = await kill_along(pair, tally)
+        for name in POINTS if SHARE else ():
             at += await kill_at(pair, name, tally, kills)
             row.got = f"at {name}: {tally}"
             assert tally.sound
         row.got = f"{at} at their points; {tally}"
-        assert at == kills * len(names)
+        assert tally.sound
+        assert at == kills * len(POINTS)
