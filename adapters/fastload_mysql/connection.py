@@ -182,8 +182,9 @@ class Connection:
 
         What says that it ends makes uvloop (0.22) complain where bytes of ours wait under TLS.
         """
-        if not self._writer.transport.is_closing():
-            self._writer.transport.pause_reading()
+        transport: Any = self._writer.transport
+        if not transport.is_closing():
+            transport.pause_reading()
 
     def abort(self) -> None:
         """Close at once, without a word to the server."""
