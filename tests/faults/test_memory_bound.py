@@ -13,7 +13,7 @@ import pytest
 import fastload
 from fastload.testing.faults import Shape, proxy
 from tests.faults.loader import peak_bytes
-from tests.faults.loads import Loads, Tally, send, through
+from tests.faults.loads import PATIENCE_S, Loads, Tally, send, through
 from tests.faults.record import check, times
 
 PAIRS = [("postgres", "postgres", "auto"), ("postgres", "mariadb", "auto")]
@@ -61,22 +61,33 @@ async def test_a_slow_target_bounds_the_memory(pair):
             whole = {"partition_bytes": None}
             loads = Loads(pair, Tally(), process=whole, memory="192MiB")
             loads.urls = (pair.source.url, through(pair.target, between.port))
-            process = await loads.start()
-            ending = asyncio.create_task(process.communicate())
-            await asyncio.wait([ending], timeout=seconds)
-            assert process.returncode is None, (await ending)[1].decode()
-            found = peak_bytes(process.pid)
-            assert between.sent_bytes > 300_000 * seconds, (
-                f"{between.sent_bytes} bytes went through"
-            )
-            send(process, signal.SIGKILL)
-            await ending
+            found = await peak_while(loads, between, seconds)
         sent = between.sent_bytes >> 20
         row.got = (
             f"{found >> 20} MiB of {most >> 20}, of which {alone >> 20} are the load's of one row; "
             f"{sent} MiB were sent"
         )
         assert found <= most
+
+
+async def peak_while(loads, between, seconds):
+    """Return the most memory of a load whose rows flow for so long, and end it."""
+    process = await loads.start()
+    ending = asyncio.create_task(process.communicate())
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while between.sent_bytes < 1_000_000:
+                assert not ending.done(), (await ending)[1].decode()
+                await asyncio.sleep(0.1)
+        before = between.sent_bytes
+        await asyncio.wait([ending], timeout=seconds)
+        assert process.returncode is None, (await ending)[1].decode()
+        flowed = between.sent_bytes - before
+        assert flowed > 300_000 * seconds, f"{flowed} bytes went through"
+        return peak_bytes(process.pid)
+    finally:
+        send(process, signal.SIGKILL)
+        await ending
 
 
 def _held() -> tuple[int, int, int]:
