@@ -12,6 +12,7 @@ import pytest
 import fastload
 from fastload import partition
 from fastload.testing.faults import Fault, Proxy, Shape, proxy
+from tests.faults.conftest import with_pairs
 from tests.faults.loads import PARTITION_BYTES, Loads, Tally, fill, through
 from tests.faults.record import SHARE, check, times
 
@@ -34,7 +35,7 @@ SHAPES = {
 }
 SHORT = ("cut", "reset", "half-close", "byte at a time")
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.harness]
-several_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+several_pairs = with_pairs(PAIRS[1], long=PAIRS)
 
 
 @pytest.fixture(autouse=True)
