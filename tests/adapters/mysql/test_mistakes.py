@@ -132,7 +132,7 @@ async def test_a_target_without_rights(server, database, there, user):
     server.execute("GRANT SELECT ON mistakes_there.* TO newcomer@'%'")
     error = await refused(database.url, f"{user}/mistakes_there")
     assert isinstance(error, fastload.TargetError)
-    assert "fastload doctor" in error.hint
+    assert error.hint.startswith("GRANT ")
     assert "mistakes_there" in str(error)
 
 
