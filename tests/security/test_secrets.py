@@ -248,9 +248,7 @@ async def test_no_frame_of_a_verb_keeps_the_text_of_a_url():
 
 def test_no_frame_of_a_script_keeps_the_text_of_a_url():
     with pytest.raises(fastload.ConnectError) as caught:
-        fastload.blocking.plan(
-            *(f"mysql://u:{WRITTEN}@127.0.0.1:{free_port()}/{d}" for d in "ab")
-        )
+        fastload.blocking.plan(*(f"mysql://u:{WRITTEN}@127.0.0.1:{free_port()}/{d}" for d in "ab"))
     check_frames(caught.value, WRITTEN)
 
 
