@@ -125,6 +125,7 @@ async def copy(
             result.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -149,7 +150,7 @@ async def copy(
         reject_limit=reject_limit,
         rejects=rejects,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     async with AsyncExitStack() as stack:
         meter = Meter()
@@ -198,6 +199,7 @@ async def plan(
     Raises:
         FastloadError: As ``copy`` does before its first row.
     """
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -221,7 +223,7 @@ async def plan(
         reject_limit=reject_limit,
         rejects=rejects,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     lanes = options.parallel
     async with side_by_side(
@@ -294,6 +296,7 @@ async def verify(
         raise ConfigError(f"limit={limit!r} is not a number of rows", hint="1 or more")
     if not 0 < lag_s < math.inf:
         raise ConfigError(f"lag_s={lag_s!r} is no number of seconds above 0")
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -305,7 +308,7 @@ async def verify(
         where=where,
         rename=rename,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     compare = comparing_live(here, there, limit, lag_s) if live else comparing(here, there, limit)
     compared = await compare(options)
@@ -347,8 +350,8 @@ async def read(
     Raises:
         FastloadError: As the names say.
     """
+    here = source = endpoint(source, "source")
     options = CopyOptions.make(tables=[table], parallel=parallel, memory=memory)
-    here = _endpoint(source, "source")
     lanes = _fitted(options, here, None).parallel
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_source(here, connections=lanes))
@@ -422,6 +425,7 @@ async def write(
     """
     from fastload.stream import StreamSource
 
+    target = endpoint(target, "target")
     options = CopyOptions.make(
         tables=[table],
         mode=mode,
@@ -437,9 +441,7 @@ async def write(
     async with AsyncExitStack() as stack:
         meter = Meter()
         await stack.enter_async_context(_shown(meter, progress))
-        writing = await stack.enter_async_context(
-            open_target(_endpoint(target, "target"), connections=1)
-        )
+        writing = await stack.enter_async_context(open_target(target, connections=1))
         name = qualified_name(table, schema=writing.default_schema)
         options = msgspec.structs.replace(options, tables=None, names=(name,))
         job = await _job(StreamSource(data, name), writing, options, meter)
@@ -514,7 +516,16 @@ def _run_name(job: pipeline.Job) -> str:
     return f"copy-{hashlib.blake2b(told, digest_size=6).hexdigest()}"
 
 
-def _endpoint(given: Endpoint | str, side: str) -> Endpoint:
+def endpoints(source: Endpoint | str, target: Endpoint | str) -> tuple[Endpoint, Endpoint]:
+    """Return both as what hides a password.
+
+    Programs that report errors with the variables of each frame would show an URL's text.
+    """
+    return endpoint(source, "source"), endpoint(target, "target")
+
+
+def endpoint(given: Endpoint | str, side: str) -> Endpoint:
+    """Return a URL's text as a ``Url``, and anything else as it is."""
     try:
         return Url.parse(given) if isinstance(given, str) else given
     except FastloadError as error:

@@ -10,6 +10,7 @@ from fastload.adapter import Endpoint, Reading, RepairWriting, Source, Target
 from fastload.config import CopyOptions
 from fastload.errors import FastloadError
 from fastload.model import QualifiedName, TablePlan
+from fastload.private_files import make_private_file
 from fastload.registry import open_source, open_target
 from fastload.report import count
 from fastload.verification.repairing import (
@@ -58,7 +59,7 @@ async def write_repair(
             return
         writer = _Writer(source, target, options, compare)
         text = await writer.file(compared)
-    (folder / REPAIR).write_text(text, encoding="utf-8", newline="")
+    make_private_file(folder / REPAIR).write_text(text, encoding="utf-8", newline="")
 
 
 class _Writer:
