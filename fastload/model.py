@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 
 class QualifiedName(msgspec.Struct, frozen=True, order=True):
