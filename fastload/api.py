@@ -495,12 +495,13 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     """Take over a stored run that may be continued; None begins anew."""
     state = job.target.state()
+    if job.options.fresh:
+        # Whoever works for it is waited for, and then finds that it is gone.
+        await retry.repeat(partial(state.discard, run))
+        return None
     # Repeated, it only raises the epoch again.
     stored = await retry.repeat(partial(state.claim, run))
     if stored is None:
-        return None
-    if job.options.fresh:
-        await state.discard(run)
         return None
     existing = await job.target.inspect(job.wanted)
     resume.check(stored, job.catalog, existing, job.options, job.source.identity)

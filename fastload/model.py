@@ -15,7 +15,7 @@ import msgspec
 from fastload.naming import spelled
 from fastload.wording import visible
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 
 class QualifiedName(msgspec.Struct, frozen=True, order=True):

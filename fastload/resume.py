@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from fastload.config import CopyOptions
 from fastload.errors import ResumeRefused, StateError, TargetNotEmpty
-from fastload.model import PLAN_VERSION, Catalog, Inspection, Plan, StoredRun, Table, TablePlan
+from fastload.model import Catalog, Inspection, Plan, StoredRun, Table, TablePlan
+from fastload.stored_plan import check_known
 
 
 def check(
@@ -18,6 +19,7 @@ def check(
     Raises:
         ResumeRefused: The run was begun otherwise, or its rows are no longer in the target.
     """
+    check_known(stored.plan)
     found = [
         *_of_options(stored, options, source),
         *_of_tables(stored, catalog),
@@ -98,8 +100,6 @@ def _mix(plan: Plan, other: Plan) -> bool:
 
 
 def _of_options(stored: StoredRun, options: CopyOptions, source: str) -> Iterator[str]:
-    if stored.plan.version != PLAN_VERSION:
-        yield f"its stored form is version {stored.plan.version}, and this is {PLAN_VERSION}"
     if stored.plan.source != source:
         yield f"the source was {stored.plan.source}, and is {source}"
     shape = options.shape()

@@ -7,7 +7,6 @@ transaction; it is fenced inside a lock by name, for which the next owner of the
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from fastload import resume
 from fastload.errors import StateError, TargetError
 from fastload.model import Kept, Plan, StoredRun, TablePlan
+from fastload.stored_plan import check_none_unknown, is_known, pack, unpack
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
@@ -29,20 +29,21 @@ async def check_free(connection: Connection, tables: Tables, plan: Plan) -> list
     Raises:
         StateError: The run is there already, or another is filling one of its tables.
     """
-    stored = [_unpack(row[0]) for row in await connection.fetch(f"SELECT plan FROM {tables.runs}")]
+    stored = [unpack(row[0]) for row in await connection.fetch(f"SELECT plan FROM {tables.runs}")]
     if any(other.run == plan.run for other in stored):
         raise StateError(
             f"run {plan.run!r} was started by another process meanwhile",
             side="target",
             hint="start it again to continue it, or give this one another name: run='...'",
         )
+    check_none_unknown(stored)
     return resume.others(plan, stored)
 
 
 async def store_plan(connection: Connection, tables: Tables, plan: Plan) -> int:
     """Insert the run with its plan, and return its epoch, 1."""
     await connection.execute(
-        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(_pack(plan))}, UTC_TIMESTAMP(6))",
+        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(pack(plan))}, UTC_TIMESTAMP(6))",
         (stored_key(plan.run),),
     )
     return 1
@@ -55,9 +56,9 @@ async def replace_table_plan(
     packed = await connection.fetchval(
         f"SELECT plan FROM {tables.runs} WHERE run = %s", (stored_key(run),)
     )
-    plan = _unpack(packed)
+    plan = unpack(packed)
     planned = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
-    packed = _pack(msgspec.structs.replace(plan, tables=planned))
+    packed = pack(msgspec.structs.replace(plan, tables=planned))
     await connection.execute(
         f"UPDATE {tables.runs} SET plan = {_bytes(packed)} WHERE run = %s", (stored_key(run),)
     )
@@ -104,7 +105,7 @@ async def end_step(connection: Connection, tables: Tables, run: str, step: str) 
 async def delete(connection: Connection, tables: Tables, run: str) -> None:
     """Delete all that is stored of a run, first what its writers hold fast until they are done."""
     async with naming_orphans(connection, tables, run):
-        for table in (tables.runs, tables.receipts, tables.steps, tables.tables):
+        for table in await tables.of_runs(connection):
             await connection.execute(f"DELETE FROM {table} WHERE run = %s", (stored_key(run),))
 
 
@@ -176,7 +177,10 @@ class MysqlState:
         for _, epoch, packed in await connection.fetch(
             f"SELECT run, epoch, plan FROM {tables.runs} {which}", args
         ):
-            plan = _unpack(packed)
+            plan = unpack(packed)
+            if not is_known(plan):
+                found.append(StoredRun(plan=plan, epoch=epoch, receipts=(), steps=()))
+                continue
             done = await connection.fetch(
                 f"SELECT step FROM {tables.steps} WHERE run = %s", (stored_key(plan.run),)
             )
@@ -194,11 +198,3 @@ class MysqlState:
 
 def _bytes(data: bytes) -> str:
     return f"X'{data.hex()}'"
-
-
-def _pack(plan: Plan) -> bytes:
-    return zlib.compress(msgspec.json.encode(plan), 1)
-
-
-def _unpack(data: bytes) -> Plan:
-    return msgspec.json.decode(zlib.decompress(data), type=Plan)

@@ -70,6 +70,12 @@ class Tables:
         """Say whether at least the first of them is made."""
         return await is_there(connection, QualifiedName(self.schema, f"{PREFIX}barrier"))
 
+    async def of_runs(self, connection: Connection) -> list[str]:
+        """Return those that have rows by run, the runs first; another version may lack some."""
+        kinds = ("runs", "receipts", "steps", "tables")
+        names = {kind: QualifiedName(self.schema, PREFIX + kind) for kind in kinds}
+        return [self._names[k] for k in kinds if await is_there(connection, names[k])]
+
     async def make(self, connection: Connection) -> None:
         """Make them; the statements commit by themselves, and repeating them is harmless."""
         # Last the one that says that all are there, first the one that says that one is.

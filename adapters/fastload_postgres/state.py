@@ -6,7 +6,6 @@ so a claim waits for transactions of the earlier owner, and none can begin after
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import msgspec
 from fastload import resume
 from fastload.errors import StateError
 from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
+from fastload.stored_plan import check_none_unknown, is_known, pack, unpack
 from fastload_postgres import proof
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.orphans import naming_orphans
@@ -102,7 +102,7 @@ async def store_plan(connection: Connection, plan: Plan) -> int:
         f"INSERT INTO {SCHEMA}.runs (run, epoch, plan) VALUES ($1, 1, $2) "
         "ON CONFLICT DO NOTHING RETURNING epoch",
         plan.run,
-        _pack(plan),
+        pack(plan),
     )
     if stored is None:
         raise StateError(
@@ -117,19 +117,21 @@ async def check_free(connection: Connection, plan: Plan) -> list[str]:
     """Return the runs that the plan makes void; StateError where one stands in its way."""
     if not await connection.fetchval(_EXISTS):
         return []
-    stored = await connection.fetch(f"SELECT plan FROM {SCHEMA}.runs")
-    return resume.others(plan, [_unpack(row["plan"]) for row in stored])
+    rows = await connection.fetch(f"SELECT plan FROM {SCHEMA}.runs")
+    stored = [unpack(row["plan"]) for row in rows]
+    check_none_unknown(stored)
+    return resume.others(plan, stored)
 
 
 async def replace_table_plan(connection: Connection, run: str, table: TablePlan) -> None:
     """Store a new plan of one table within the run's."""
     packed = await connection.fetchval(f"SELECT plan FROM {SCHEMA}.runs WHERE run = $1", run)
-    plan = _unpack(packed)
+    plan = unpack(packed)
     tables = tuple(table if t.source.name == table.source.name else t for t in plan.tables)
     await connection.execute(
         f"UPDATE {SCHEMA}.runs SET plan = $2 WHERE run = $1",
         run,
-        _pack(msgspec.structs.replace(plan, tables=tables)),
+        pack(msgspec.structs.replace(plan, tables=tables)),
     )
 
 
@@ -247,7 +249,9 @@ class PostgresState:
 async def _delete(connection: Connection, run: str) -> None:
     """Delete all that is stored of a run, first what its writers hold fast until they are done."""
     for table in ("runs", "receipts", "steps", "tables"):
-        await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
+        # Another version may have no such table.
+        if await connection.fetchval(f"SELECT to_regclass('{SCHEMA}.{table}') IS NOT NULL"):
+            await connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run = $1", run)
 
 
 async def pass_barrier(connection: Connection, run: str) -> Kept:
@@ -256,9 +260,15 @@ async def pass_barrier(connection: Connection, run: str) -> Kept:
     A transaction that writes nothing flushes nothing, whatever synchronous_commit says. What it
     counts of the run was committed before, and is durable with it.
     """
+    if not await connection.fetchval(_EXISTS):  # another process has finished the last run
+        return Kept(receipts=0, steps=0)
+    with _still_known(run):
+        return await _barrier(connection, run)
+
+
+async def _barrier(connection: Connection, run: str) -> Kept:
     async with connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = on")
-        await make(connection)
         await connection.execute(
             f"INSERT INTO {SCHEMA}.barrier VALUES (1, clock_timestamp()) "
             "ON CONFLICT (id) DO UPDATE SET passed = excluded.passed"
@@ -287,11 +297,13 @@ def _fenced(run: str) -> StateError:
 
 
 async def _stored(connection: Connection, row: Record) -> StoredRun:
-    run = row["run"]
+    run, plan = row["run"], unpack(row["plan"])
+    if not is_known(plan):
+        return StoredRun(plan=plan, epoch=row["epoch"], receipts=(), steps=())
     receipts = await connection.fetch(_RECEIPTS, run)
     steps = await connection.fetch(f"SELECT step FROM {SCHEMA}.steps WHERE run = $1", run)
     return StoredRun(
-        plan=_unpack(row["plan"]),
+        plan=plan,
         epoch=row["epoch"],
         receipts=tuple(_receipt(run, r) for r in receipts),
         steps=tuple(r["step"] for r in steps),
@@ -311,11 +323,3 @@ def _receipt(run: str, row: Record) -> Receipt:
         rejected=row["rejected"] or 0,
         rejects=row["rejects"],
     )
-
-
-def _pack(plan: Plan) -> bytes:
-    return zlib.compress(msgspec.json.encode(plan), 1)
-
-
-def _unpack(data: bytes) -> Plan:
-    return msgspec.json.decode(zlib.decompress(data), type=Plan)

@@ -81,7 +81,8 @@ def test_failures_end_with_one_and_mistakes_with_two(filled, target):
     assert json.loads(as_json.stdout)["error"]["code"] == "target_not_empty"
 
 
-async def test_an_interrupt_ends_with_130_and_the_run_can_be_continued(filled, target):
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_ends_with_130_and_the_run_can_be_continued(filled, target, by):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "fastload", "copy", filled.url, target.url, "--run", "stopped",
         stderr=asyncio.subprocess.PIPE,
@@ -90,7 +91,7 @@ async def test_an_interrupt_ends_with_130_and_the_run_can_be_continued(filled, t
     copying = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY %' AND datname = $1"
     while not await watching.fetchval(copying, target.name):
         await asyncio.sleep(0.002)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     _, said = await process.communicate()
     assert process.returncode == 130
     assert said.decode().splitlines()[-1].startswith("interrupted; the same command goes on")
@@ -98,8 +99,14 @@ async def test_an_interrupt_ends_with_130_and_the_run_can_be_continued(filled, t
     await watching.close()
     listed = fastload_command("runs", target.url)
     assert "stopped: create of 1 table" in listed.stdout
-    done = fastload_command("copy", filled.url, target.url, "--run", "stopped")
-    assert done.returncode == 0
+    if by == signal.SIGINT:
+        done = fastload_command("copy", filled.url, target.url, "--run", "stopped")
+    else:
+        flags = ("--run", "stopped", "--fresh", "--mode", "replace", "--json")
+        done = fastload_command("copy", filled.url, target.url, *flags)
+        assert json.loads(done.stdout)["rows_earlier"] == 0
+        assert fastload_command("runs", target.url).stdout == "no runs\n"
+    assert done.returncode == 0, done.stderr
     assert target.checksum("t") == filled.checksum("t")
 
 
