@@ -34,7 +34,7 @@ def limited(side, connections):
             f"GRANT ALL ON DATABASE {database} TO {name}; GRANT ALL ON SCHEMA public TO {name};"
             f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"
         )
-        yield side.url.replace("postgres@", f"{name}@")
+        yield side.database.url_of(name)
         return
     server = side.database.server
     server.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'p'")
