@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -85,6 +85,7 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
         casts: Whether it reads columns as other types, as ``Selection.types`` asks.
         fingerprint: Name of the hash that ``Fingerprinting.fingerprint`` sums, and of all that
             its values depend on; None where the server has none.
+        counts: Whether it is ``Counting``.
     """
 
     snapshot: str = "shared"
@@ -92,6 +93,7 @@ class SourceCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     replayable: bool = True
     casts: bool = True
     fingerprint: str | None = None
+    counts: bool = False
 
 
 class TargetCapabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -367,6 +369,24 @@ class Fingerprinting(Protocol):
         """
 
 
+class Count(NamedTuple):
+    """How many rows a table has, and the moment at which it has them."""
+
+    rows: int
+    cut: Cut
+
+
+class Counting(Protocol):
+    """A source whose server counts rows; ``SourceCapabilities.counts`` says so.
+
+    What was read in partitions is checked by it: ranges that overlap, or that leave keys out, look
+    whole from inside.
+    """
+
+    async def count(self, table: Table, at: Any, where: str | None) -> Count:
+        """Return the rows of a whole table under a filter, counted without any partitions."""
+
+
 class Target(Protocol):
     """A database to write to."""
 
@@ -430,7 +450,7 @@ class Target(Protocol):
         """
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
-        """Set sequences to these values, durably; repeating it is harmless.
+        """Set sequences to these values; durable after ``barrier``, and harmless to repeat.
 
         A sequence with an owner is the one that the owning column has here, whatever its name.
 
@@ -506,7 +526,10 @@ class Mending(Protocol):
     """A target whose rows can be made another's; ``TargetCapabilities.mend`` says so."""
 
     async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
-        """Delete rows by key, then merge others, in one transaction; durable when it returns.
+        """Delete rows by key, then merge others, in one transaction.
+
+        It has committed when this returns, as durably as the server commits by its own settings
+        or better: what is mended is compared again, and nothing else is told to be durable by it.
 
         Args:
             table: A plan to upsert by.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,14 @@ import msgspec
 from fastload import partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
-from fastload.errors import ConfigError, FastloadError
+from fastload.errors import ConfigError, FastloadError, TargetNotEmpty
 from fastload.lanes import Lanes
 from fastload.model import Plan, StoredRun, Table
 from fastload.progress import Meter, show_every
 from fastload.reader import TableReading, open_table
 from fastload.registry import adapter_for, open_source, open_target
 from fastload.report import CopyResult, Progress
+from fastload.resolution import resolved
 from fastload.selection import selection_of
 from fastload.tasks import side_by_side, task_group
 from fastload.url import Url
@@ -75,8 +76,10 @@ async def copy(
         source: A URL such as ``postgresql://user:password@host:5432/database``, a
             ``fastload.Url``, or a pool of the driver's.
         target: Likewise.
-        tables: Names or patterns, such as ``"public.*"``; None is every user table. A tuple
-            ``(schema, table)`` where a name contains dots; so in all options below.
+        tables: Names or patterns, such as ``"public.*"``; None is every user table. A part of a
+            name that contains a dot stands in double quotes, as the plan prints it, or the name
+            is a tuple of its parts; so in all options below. Names without a schema mean the
+            database of a MySQL URL, and ``public`` in PostgreSQL.
         exclude: Patterns to leave out.
         mode: ``"create"`` makes the tables, which must not exist or be empty; ``"append"`` adds
             to what is there; ``"truncate"`` empties, then loads; ``"replace"`` drops and makes
@@ -118,8 +121,11 @@ async def copy(
         RejectLimit: More rows are refused than may be rejected. Start the run again with a higher
             limit: it continues.
         VerificationError: The copy is complete, and its target differs; ``error.result`` tells.
+        NotVerified: The copy is complete, and could not be compared; ``error.copied`` is its
+            result.
         FastloadError: Others, as the names say. Cancelling leaves nothing half committed.
     """
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -144,7 +150,7 @@ async def copy(
         reject_limit=reject_limit,
         rejects=rejects,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     async with AsyncExitStack() as stack:
         meter = Meter()
@@ -193,6 +199,7 @@ async def plan(
     Raises:
         FastloadError: As ``copy`` does before its first row.
     """
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -216,13 +223,12 @@ async def plan(
         reject_limit=reject_limit,
         rejects=rejects,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     lanes = options.parallel
     async with side_by_side(
         open_source(here, connections=lanes), open_target(there, connections=lanes)
     ) as (opened, writing):
-        options = options.between(opened.default_schema, writing.default_schema)
         job = await _job(opened, writing, options, Meter())
         made = await _plan(job, _run_name(job))
         async with opened.snapshot([t.source for t in made.tables], lanes) as at:
@@ -290,6 +296,7 @@ async def verify(
         raise ConfigError(f"limit={limit!r} is not a number of rows", hint="1 or more")
     if not 0 < lag_s < math.inf:
         raise ConfigError(f"lag_s={lag_s!r} is no number of seconds above 0")
+    source, target = endpoints(source, target)
     options = CopyOptions.make(
         tables=tables,
         exclude=exclude,
@@ -301,7 +308,7 @@ async def verify(
         where=where,
         rename=rename,
     )
-    here, there = _endpoint(source, "source"), _endpoint(target, "target")
+    here, there = source, target
     options = _fitted(options, here, there)
     compare = comparing_live(here, there, limit, lag_s) if live else comparing(here, there, limit)
     compared = await compare(options)
@@ -343,8 +350,8 @@ async def read(
     Raises:
         FastloadError: As the names say.
     """
+    here = source = endpoint(source, "source")
     options = CopyOptions.make(tables=[table], parallel=parallel, memory=memory)
-    here = _endpoint(source, "source")
     lanes = _fitted(options, here, None).parallel
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_source(here, connections=lanes))
@@ -404,7 +411,7 @@ async def write(
         data: A pyarrow Table or RecordBatchReader, a polars or pandas frame, a DuckDB relation:
             anything with ``__arrow_c_stream__``. Read in a worker thread, batch by batch.
         target: As in ``copy``.
-        table: ``"schema.table"``, or a tuple.
+        table: ``"schema.table"``, a tuple, or a bare name in the URL's or the usual schema.
         mode: As in ``copy``. ``"create"`` declares columns by their Arrow types, without keys.
         memory: As in ``copy``.
         triggers: As in ``copy``.
@@ -418,9 +425,9 @@ async def write(
     """
     from fastload.stream import StreamSource
 
-    name = qualified_name(table)
+    target = endpoint(target, "target")
     options = CopyOptions.make(
-        tables=[(name.schema, name.name)],
+        tables=[table],
         mode=mode,
         parallel=1,
         memory=memory,
@@ -431,21 +438,19 @@ async def write(
         rejects=rejects,
         run="write",
     )
-    stream = StreamSource(data, name)
     async with AsyncExitStack() as stack:
         meter = Meter()
         await stack.enter_async_context(_shown(meter, progress))
-        writing = await stack.enter_async_context(
-            open_target(_endpoint(target, "target"), connections=1)
-        )
-        job = await _job(stream, writing, options, meter)
+        writing = await stack.enter_async_context(open_target(target, connections=1))
+        name = qualified_name(table, schema=writing.default_schema)
+        options = msgspec.structs.replace(options, tables=None, names=(name,))
+        job = await _job(StreamSource(data, name), writing, options, meter)
         return await pipeline.run_once(job, await _plan(job, _run_name(job)))
 
 
 async def _copy(
     source: Source, target: Target, options: CopyOptions, meter: Meter, check: Passing | None
 ) -> CopyResult:
-    options = options.between(source.default_schema, target.default_schema)
     job = (await _job(source, target, options, meter))._replace(check=check)
     run = _run_name(job)
     stored = await _claimed(job, run)
@@ -456,23 +461,28 @@ async def _copy(
 
 
 async def _job(source: Source, target: Target, options: CopyOptions, meter: Meter) -> pipeline.Job:
-    catalog = await source.catalog(selection_of(options))
-    wanted = planner.translated(catalog, target, options)
+    options, catalog, wanted = await resolved(source, target, options)
     lanes = Lanes(options.parallel, meter)
     return pipeline.Job(source, target, catalog, wanted, options, meter, {}, lanes)
 
 
 async def _plan(job: pipeline.Job, run: str) -> Plan:
     existing = await job.target.inspect(job.wanted)
-    made = planner.make(
-        job.catalog,
-        job.wanted,
-        existing,
-        source=job.source,
-        target=job.target,
-        options=job.options,
-        run=run,
-    )
+    try:
+        made = planner.make(
+            job.catalog,
+            job.wanted,
+            existing,
+            source=job.source,
+            target=job.target,
+            options=job.options,
+            run=run,
+        )
+    except TargetNotEmpty as error:
+        with suppress(FastloadError):
+            stored = await job.target.state().runs()
+            resume.name_owner(error, stored, job.options, job.source.identity)
+        raise
     if job.options.on_error != "reject":
         return made
     rejecting.check(made, job.target, job.catalog.dialect)
@@ -507,7 +517,16 @@ def _run_name(job: pipeline.Job) -> str:
     return f"copy-{hashlib.blake2b(told, digest_size=6).hexdigest()}"
 
 
-def _endpoint(given: Endpoint | str, side: str) -> Endpoint:
+def endpoints(source: Endpoint | str, target: Endpoint | str) -> tuple[Endpoint, Endpoint]:
+    """Return both as what hides a password.
+
+    Programs that report errors with the variables of each frame would show an URL's text.
+    """
+    return endpoint(source, "source"), endpoint(target, "target")
+
+
+def endpoint(given: Endpoint | str, side: str) -> Endpoint:
+    """Return a URL's text as a ``Url``, and anything else as it is."""
     try:
         return Url.parse(given) if isinstance(given, str) else given
     except FastloadError as error:

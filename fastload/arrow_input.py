@@ -116,7 +116,7 @@ def _unfit(type_: pa.DataType, codec: str, name: str, index: int) -> EncodeError
     import pyarrow as pa
 
     target = codec.split(":")[0].replace("numeric_text", "numeric")
-    hint = f"cast the column first, or name another type for it: types={{'{name}': ...}}"
+    hint = "cast the column first, or name another type for it with `types`"
     if pa.types.is_timestamp(type_) and target.startswith(("timestamp", "datetime")):
         hint = "the values say no time zone: cast the column to timestamp('us', tz='UTC') first"
         if type_.tz is not None:

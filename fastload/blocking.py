@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib.util
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import anyio
@@ -32,7 +33,12 @@ def _blocking(verb: Callable[P, Awaitable[T]]) -> Callable[P, T]:
     @functools.wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         _refuse_in_loop(f"await fastload.{verb.__name__}(...)", verb.__name__)
-        call = functools.partial(verb, *args, **kwargs)
+        # Frames keep their arguments, and texts of URLs have passwords in them.
+        bound = signature(verb).bind(*args, **kwargs)
+        args = kwargs = None  # type: ignore[assignment]
+        for side in {"source", "target"} & bound.arguments.keys():
+            bound.arguments[side] = api.endpoint(bound.arguments[side], side)
+        call = functools.partial(verb, *bound.args, **bound.kwargs)
         return anyio.run(call, backend_options=_backend_options())
 
     return run

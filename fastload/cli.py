@@ -9,11 +9,14 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from fastload.command_hints import for_command_line
 from fastload.errors import ConfigError, FastloadError, VerificationError
 from fastload.tasks import primary_error
 from fastload.url import redacted
+from fastload.wording import visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -37,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
-        print(f"interrupted{goes_on}", file=sys.stderr)
-        # The interpreter, on its way out, would die of one more signal instead of exiting.
+        # This, and the interpreter on its way out, would die of one more signal.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
+        print(f"interrupted{goes_on}", file=sys.stderr)
         return INTERRUPTED
     return code
 
@@ -111,10 +114,16 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
 
     loop.set_exception_handler(_complain)
 
+    def force(*_: object) -> NoReturn:
+        # Nothing is flushed: another thread may hold the stream, or its reader may have gone.
+        with suppress(OSError):
+            os.write(2, b"ended at once; the servers roll back what was not committed\n")
+        os._exit(INTERRUPTED)
+
     def interrupt() -> None:
         seen[0] += 1
         if seen[0] > 1:
-            os._exit(INTERRUPTED)
+            force()
         task.cancel()
 
     # A shell that starts jobs in the background, or nohup, has them ignore what they ignore.
@@ -127,17 +136,21 @@ async def _cancelled_by_signals(main_coroutine: Coroutine[Any, Any, Any]) -> Any
         for number in numbers:
             loop.remove_signal_handler(number)
             if seen[0]:  # what is left of the way out can still be cut short
-                signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+                signal.signal(number, force)
 
 
 def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # uvloop (0.22) prints what it finds when it reads from a TLS connection that was just aborted;
-    # who uses a connection is told of its end in any case.
-    if "SSL protocol" not in context.get("message", ""):
+    # Where a server ends TLS while bytes of ours wait, uvloop (0.22) closes the socket and then
+    # still writes to it. Who uses the connection is told of its end in any case.
+    if context.get("message") != "Fatal error on SSL protocol" or "handler is closed" not in str(
+        context.get("exception")
+    ):
         loop.default_exception_handler(context)
 
 
 def _failed(error: BaseException, tokens: list[str]) -> int:
+    if isinstance(error, FastloadError) and error.hint:
+        error.hint = for_command_line(error.hint)
     if "--debug" in tokens:
         print(redacted("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if "--json" in tokens:
@@ -147,10 +160,10 @@ def _failed(error: BaseException, tokens: list[str]) -> int:
     elif isinstance(error, BrokenPipeError):
         raise error
     elif isinstance(error, OSError):
-        print(f"error: {redacted(str(error))}", file=sys.stderr)
+        print(f"error: {visible_lines(redacted(str(error)))}", file=sys.stderr)
     else:
         print(
-            f"unexpected {type(error).__name__}: {redacted(str(error))}\n"
+            f"unexpected {type(error).__name__}: {visible_lines(redacted(str(error)))}\n"
             "  hint: this is a bug in fastload; --debug shows where it happened",
             file=sys.stderr,
         )

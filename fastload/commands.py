@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from cyclopts.validators import Number
 
 from fastload import progress
 from fastload.errors import ConfigError
+from fastload.naming import parsed, spelled, split
 from fastload.report import count, describe
 from fastload.url import Url
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from fastload.config import Name
 
 _DIFFERENT, _REJECTED = 3, 4
-_PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 _SEVERAL = Parameter(negative=(), show_default=False)
 _OFF = Parameter(negative=(), show_default=False)
 SourceUrl = Annotated[str, Parameter(help="URL of the database to read.")]
@@ -55,7 +55,8 @@ app = App(
 class CopyFlags:
     """Options of ``copy`` and ``plan``.
 
-    Names are written schema.table or schema.table.column; a part with a dot in "double quotes".
+    Names are written schema.table or schema.table.column, or without the schema that the URL
+    names; a part with a dot in "double quotes", as the plan prints it.
 
     Attributes:
         tables: Table or pattern such as 'public.*'; may be repeated. Default: every user table.
@@ -112,13 +113,13 @@ class CopyFlags:
         rest = ("triggers", "on_update", "run", "fresh", "on_error", "reject_limit", "rejects")
         return {
             **{n: getattr(self, n) for n in (*same, *rest)},
-            "tables": [_pattern(t) for t in self.tables] or None,
+            "tables": self.tables or None,
             "exclude": self.exclude,
             "partition_by": _word_or_pairs("partition-by", self.partition_by, "auto"),
             "on_unrepresentable": _policies(self.on_unrepresentable),
             "types": _pairs("types", self.types),
             "where": _pairs("where", self.where),
-            "rename": {k: _new_name(v) for k, v in _pairs("rename", self.rename).items()},
+            "rename": _renames(self.rename),
         }
 
 
@@ -293,7 +294,7 @@ async def read(
     cast = {key[-1]: type_ for key, type_ in _pairs("types", types).items()}
     async with api.read(
         source,
-        _pattern(table),
+        table,
         columns=columns or None,
         where=where,
         types=cast,
@@ -333,7 +334,7 @@ async def write(
         result = await api.write(
             stream,
             target,
-            name(table),
+            table,
             mode=mode,
             triggers=triggers,
             on_error=on_error,
@@ -371,9 +372,10 @@ async def runs(
     _tell(told if output.json else _runs_text(told), output)
 
 
-@app.command
+@app.command(usage="Usage: fastload doctor [OPTIONS] [URL...]")
 async def doctor(
-    *urls: Annotated[str, Parameter(help="Databases to examine.")], output: OutputFlags = _PLAIN
+    *urls: Annotated[str, Parameter(name="URL", help="Databases to examine.")],
+    output: OutputFlags = _PLAIN,
 ) -> int:
     """Check versions, kernels, and what databases allow."""
     from fastload import doctor as examination
@@ -397,51 +399,34 @@ async def demo(
     return await demonstration.run(scale, html)
 
 
-def name(text: str) -> Name:
-    """Return the tuple of parts of a dotted name; a part in double quotes may hold dots.
+def _pairs(option: str, given: tuple[str, ...]) -> dict[Name, str]:
+    """Return values by the parts of their names; an equals sign in quotes is the name's."""
+    pairs: dict[Name, str] = {}
+    for text in given:
+        if "=" not in text:
+            raise _no_pair(option, text)
+        parts, rest = split(text, "=")
+        if not rest:
+            raise _no_pair(option, text)
+        key = tuple(part.text for part in parts)
+        if key in pairs:
+            raise ConfigError(f"--{option} names {spelled(*key)} twice", hint="keep one of them")
+        pairs[key] = rest[1:]
+    return pairs
 
-    Raises:
-        ConfigError: The quotes do not match.
-    """
-    parts, at = [], 0
-    while match := _PART.match(text, at):
-        parts.append(match[1].replace('""', '"') if match[1] else match[2])
-        at = match.end()
-        if at == len(text):
-            return tuple(parts)
-        if text[at] != ".":
-            break
-        at += 1
-    raise ConfigError(
-        f"{text!r} is not a name",
-        hint='write schema.table; a part that holds a dot or a quote in "double quotes"',
+
+def _no_pair(option: str, text: str) -> ConfigError:
+    return ConfigError(
+        f"--{option} {text!r} is not written NAME=VALUE",
+        hint="quote it for the shell as one: 'schema.table=value'",
     )
 
 
-def _new_name(text: str) -> Name:
-    parts = name(text)
-    return parts[0] if len(parts) == 1 else parts
-
-
-def _pattern(text: str) -> Name:
-    if '"' not in text:
-        return text
-    return name(text)
-
-
-def _pairs(option: str, given: tuple[str, ...]) -> dict[Name, str]:
-    pairs: dict[Name, str] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(
-                f"--{option} {text!r} is not written NAME=VALUE",
-                hint="quote it for the shell as one: 'schema.table=value'",
-            )
-        if name(key) in pairs:
-            raise ConfigError(f"--{option} names {key} twice", hint="keep one of them")
-        pairs[name(key)] = value
-    return pairs
+def _renames(given: tuple[str, ...]) -> dict[Name, Name]:
+    """Return new names: of a column the text as it is, of a table what it spells."""
+    return {
+        key: new if len(key) == 3 else parsed(new) for key, new in _pairs("rename", given).items()
+    }
 
 
 def _word_or_pairs(option: str, given: tuple[str, ...], default: str) -> str | dict[Name, str]:
@@ -493,4 +478,4 @@ def _runs_text(told: list[dict[str, Any]]) -> str:
         f"{r['steps_done']}/{r['steps']} steps"
         for r in told
     ]
-    return "\n".join(lines) or "no runs"
+    return "\n".join(map(visible, lines)) or "no runs"

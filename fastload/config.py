@@ -12,6 +12,7 @@ import msgspec
 
 from fastload.errors import ConfigError
 from fastload.model import QualifiedName
+from fastload.naming import parsed, spelled
 
 MODES = ("create", "append", "truncate", "replace", "upsert")
 ROUTES = ("auto", "wire", "arrow")
@@ -25,7 +26,16 @@ _MAXIMUM_LANES = 256
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
-_SHAPES = {2: '"schema.table"', 3: '"schema.table.column"'}
+_SHAPES = {1: '"table"', 2: '"schema.table"', 3: '"schema.table.column"'}
+_DOTS = "a part with a dot in double quotes, or a tuple of the parts"
+_BY_NAME = (
+    "partition_by",
+    "on_unrepresentable",
+    "types",
+    "where",
+    "rename_tables",
+    "rename_columns",
+)
 _FREE = frozenset(
     {"parallel", "memory_bytes", "run", "fresh", "verify", "on_error", "reject_limit", "rejects"}
 )
@@ -33,7 +43,7 @@ _FREE = frozenset(
 TableName: TypeAlias = tuple[str, str]
 ColumnName: TypeAlias = tuple[str, str, str]
 Name: TypeAlias = str | tuple[str, ...]
-"""A dotted name, or a tuple of its parts where a part contains a dot."""
+"""A dotted name, as ``fastload.naming`` reads it, or a tuple of its parts."""
 
 
 class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,9 +184,16 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         return self.schemas.get(schema, schema)
 
     def between(self, source: str, target: str) -> CopyOptions:
-        """Return these options for a copy from one default schema to another; "" is none."""
+        """Return these options for a copy from one default schema to another; "" is none.
+
+        Names without a schema are the source's default schema's.
+
+        Raises:
+            ConfigError: There are such names and no such schema.
+        """
         schemas = {source: target} if source and target and source != target else {}
-        return msgspec.structs.replace(self, schemas=schemas)
+        whole = {name: _within(name, getattr(self, name), source) for name in _BY_NAME}
+        return msgspec.structs.replace(self, schemas=schemas, **whole)
 
     def target_columns(self, table: QualifiedName) -> dict[str, str]:
         """Return new names by old ones for the columns of this source table that get one."""
@@ -193,11 +210,27 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         return policies.get(column, policies[""])
 
 
-def qualified_name(name: Name | QualifiedName, option: str = "table") -> QualifiedName:
-    """Return the name that ``schema.table`` or a tuple spells."""
+def qualified_name(
+    name: Name | QualifiedName, option: str = "table", schema: str | None = None
+) -> QualifiedName:
+    """Return the name that ``schema.table`` or a tuple spells.
+
+    Args:
+        name: The name, as ``fastload.naming`` reads it.
+        option: What it was given as.
+        schema: That of a name without one; None where each must have its own.
+
+    Raises:
+        ConfigError: It is no name, or has no schema.
+    """
     if isinstance(name, QualifiedName):
         return name
-    return QualifiedName(*_parts(option, name, (2,)))
+    if schema is None:
+        return QualifiedName(*_parts(option, name, (2,)))
+    parts = _parts(option, name, (1, 2))
+    if len(parts) == 1 and not schema:
+        raise _without_schema(option, parts)
+    return QualifiedName(parts[0] if len(parts) == 2 else schema, parts[-1])
 
 
 def parse_size(option: str, value: str | int) -> int:
@@ -238,12 +271,10 @@ def _several(option: str, value: Iterable[Any] | str) -> tuple[Any, ...]:
 def _patterns(option: str, value: Iterable[Any] | str) -> tuple[str, ...]:
     patterns = _several(option, value)
     for pattern in patterns:
-        parts = pattern.split(".") if isinstance(pattern, str) else []
-        if not 1 <= len(parts) <= 2 or not all(parts):
+        if not isinstance(pattern, str) or not 1 <= len(_dotted(option, pattern)) <= 2:
             raise ConfigError(
                 f"{option} holds {pattern!r}",
-                hint='"table", "schema.table" or a pattern such as "public.*"; in `tables` a '
-                "tuple (schema, table) where a name contains a dot",
+                hint=f'"table", "schema.table" or a pattern such as "public.*"; {_DOTS}',
             )
     return patterns
 
@@ -340,9 +371,9 @@ def _renames(
     tables: dict[TableName, TableName] = {}
     columns: dict[ColumnName, str] = {}
     for key, new in _mapping("rename", rename).items():
-        old = _parts("rename", key, (2, 3))
-        if len(old) == 2:
-            tables[old[0], old[1]] = _new_table(new)
+        old = _parts("rename", key, (1, 2, 3))
+        if len(old) < 3:
+            tables[_table_key(old)] = _new_table(new)
         else:
             columns[old[0], old[1], old[2]] = _text("rename", key, new)
     _distinct("tables", [(new[0] or old[0], new[1]) for old, new in tables.items()])
@@ -352,14 +383,11 @@ def _renames(
 
 def _new_table(new: Name) -> TableName:
     """Return a table's new name; its schema is empty where it stays."""
-    if isinstance(new, str) and new and "." not in new:
-        return ("", new)
-    parts = _parts("rename", new, (2,))
-    return (parts[0], parts[1])
+    return _table_key(_parts("rename", new, (1, 2)))
 
 
 def _distinct(what: str, names: list[tuple[str, ...]]) -> None:
-    twice = sorted({".".join(name) for name in names if names.count(name) > 1})
+    twice = sorted({spelled(*name) for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
             f"rename gives two {what} the name {twice[0]}", hint="give each a name of its own"
@@ -368,9 +396,8 @@ def _distinct(what: str, names: list[tuple[str, ...]]) -> None:
 
 def _by_table(option: str, given: Mapping[Name, str]) -> dict[TableName, str]:
     return {
-        (parts[0], parts[1]): _text(option, key, value)
+        _table_key(_parts(option, key, (1, 2))): _text(option, key, value)
         for key, value in _mapping(option, given).items()
-        for parts in [_parts(option, key, (2,))]
     }
 
 
@@ -396,12 +423,46 @@ def _text(option: str, key: Name, value: Any) -> str:
 
 
 def _column(option: str, key: Name) -> ColumnName:
-    parts = _parts(option, key, (3,))
-    return (parts[0], parts[1], parts[2])
+    parts = _parts(option, key, (2, 3))
+    return (parts[0] if len(parts) == 3 else "", parts[-2], parts[-1])
+
+
+def _table_key(parts: tuple[str, ...]) -> TableName:
+    """Return schema and name; the schema is empty where it is not given."""
+    return (parts[0] if len(parts) == 2 else "", parts[-1])
+
+
+def _within(option: str, given: Any, schema: str) -> Any:
+    """Return a mapping by names with this schema in those that have none."""
+    if not isinstance(given, dict):
+        return given
+    bare = [key for key in given if key and not key[0]]
+    if bare and not schema:
+        raise _without_schema(option, bare[0])
+    whole = {(schema, *key[1:]) if key in bare else key: value for key, value in given.items()}
+    if len(whole) < len(given):
+        raise ConfigError(
+            f"{option} names one table or column with its schema and without", hint="keep one"
+        )
+    return whole
+
+
+def _without_schema(option: str, parts: tuple[str, ...]) -> ConfigError:
+    return ConfigError(
+        f"{option} has the name {spelled(*parts)} without a schema, and the URL names no database",
+        hint="write the schema before it: schema.table",
+    )
+
+
+def _dotted(option: str, text: str) -> tuple[str, ...]:
+    try:
+        return parsed(text)
+    except ConfigError as error:
+        raise ConfigError(f"{option}: {error.message}", hint=error.hint) from None
 
 
 def _parts(option: str, name: Any, lengths: tuple[int, ...]) -> tuple[str, ...]:
-    parts = tuple(name.split(".")) if isinstance(name, str) else name
+    parts = _dotted(option, name) if isinstance(name, str) else name
     if (
         isinstance(parts, tuple)
         and len(parts) in lengths
@@ -410,8 +471,7 @@ def _parts(option: str, name: Any, lengths: tuple[int, ...]) -> tuple[str, ...]:
         return parts
     raise ConfigError(
         f"{option} has the name {name!r}",
-        hint=f"{' or '.join(_SHAPES[n] for n in lengths)}; a tuple of the parts where one "
-        "contains a dot",
+        hint=f"{' or '.join(_SHAPES[n] for n in lengths)}; {_DOTS}",
     )
 
 

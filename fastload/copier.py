@@ -10,6 +10,7 @@ import msgspec
 from fastload import retry
 from fastload.adapter import Reading, ReadSpec, Snapshot, Source
 from fastload.errors import FastloadError, Unrepresentable
+from fastload.hinting import in_place, where_null_fits
 from fastload.model import Partition, QualifiedName, Receipt, TablePlan
 from fastload.progress import Meter
 from fastload.rejecting import Rejecting
@@ -115,6 +116,7 @@ class Copier:
                 counted.take_back()
             if isinstance(error, FastloadError):
                 error.partition = part.index
+                in_place(error, table)
             raise
 
     async def _written(self, table: TablePlan, counted: Reading, receipt: Receipt) -> Receipt:
@@ -135,7 +137,7 @@ class Copier:
 
     def _spec(self, table: TablePlan, sifted: bool) -> ReadSpec:
         # A value that the target takes in its exact form is read again so, whatever the policy.
-        policies = self._policies.get(table.source.name, {})
+        policies = where_null_fits(self._policies.get(table.source.name, {}), table)
         if sifted:
             policies = {
                 c: "note" if p == "error" else p for c, p in {"": "error", **policies}.items()

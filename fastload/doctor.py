@@ -15,6 +15,7 @@ import msgspec
 from fastload import registry
 from fastload.errors import FastloadError
 from fastload.model import Finding
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def as_text(found: Sequence[Placed]) -> str:
         lines.append(f"  {_MARKS[finding.level]}  {finding.subject:<{width}}  {finding.text}")
         if finding.hint and finding.level != "ok":
             lines.append(f"        hint: {finding.hint}")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def to_dict(placed: Placed) -> dict[str, Any]:

@@ -7,6 +7,11 @@ three lines at most. No text here ever holds credentials: adapters hand over onl
 
 from __future__ import annotations
 
+from fastload.wording import visible
+
+# What hints offer where the target's column takes NULL.
+NULL_INSTEAD = "on_unrepresentable='null' makes it NULL"
+
 
 class FastloadError(Exception):
     """Something fastload can name.
@@ -63,7 +68,7 @@ class FastloadError(Exception):
             lines.append(f"  where: {where}")
         if hint:
             lines.append(f"  hint: {hint}")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.args, self.__dict__))
@@ -312,10 +317,28 @@ class VerificationError(FastloadError):
 
     Attributes:
         result: The verification result with every difference found.
+        copied: The result of the copy, which is complete.
     """
 
     code = "verification"
 
-    def __init__(self, message: str, *, result: object = None, **where: object) -> None:
+    def __init__(
+        self, message: str, *, result: object = None, copied: object = None, **where: object
+    ) -> None:
         super().__init__(message, **where)  # type: ignore[arg-type]
         self.result = result
+        self.copied = copied
+
+
+class NotVerified(FastloadError):
+    """A copy is complete, and could not be compared with its source.
+
+    Attributes:
+        copied: The result of the copy.
+    """
+
+    code = "not_verified"
+
+    def __init__(self, message: str, *, copied: object = None, **where: object) -> None:
+        super().__init__(message, **where)  # type: ignore[arg-type]
+        self.copied = copied

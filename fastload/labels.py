@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastload.errors import Unrepresentable
+from fastload.errors import NULL_INSTEAD, Unrepresentable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,6 +73,5 @@ def _no_label(text: str, row: int, column: Labels) -> Unrepresentable:
         column_index=column.place,
         column=column.column,
         value=text,
-        hint="add the label to the type on the target, or mend the row; "
-        "on_unrepresentable='null' makes it NULL",
+        hint=f"add the label to the type on the target, or mend the row; {NULL_INSTEAD}",
     )

@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from fastload.naming import spelled
+from fastload.wording import visible
+
 PLAN_VERSION = 4
 
 
@@ -22,7 +25,11 @@ class QualifiedName(msgspec.Struct, frozen=True, order=True):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return spelled(self.schema, self.name)
+
+    def member(self, name: str) -> str:
+        """Return the name of a column, key or index of the table, as it is printed."""
+        return spelled(self.schema, self.name, name)
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +45,14 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         generated: Expression of a generated column; its values are never copied.
         on_update: Expression that every update of the row sets the column to.
         length: Most characters of a text, or bytes of a binary; None without a limit.
+        virtual: Whether generated values are computed when they are read, and not stored.
         labels: Those of an enumerated type, in order.
+        members: Words of which a text may list several, with commas between them; empty where
+            any text is taken.
         folds: What comparisons of its texts ignore, in words, such as ``"case and accents"``;
             None where every character counts.
         padded: Whether spaces at the end of its texts are filling that means nothing.
+        dated: Whether the server itself writes the time of a change into it.
     """
 
     name: str
@@ -54,10 +65,13 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     generated: str | None = None
     on_update: str | None = None
     length: int | None = None
+    virtual: bool = False
     labels: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     collation: str | None = None
     folds: str | None = None
     padded: bool = False
+    dated: bool = False
     comment: str | None = None
     extra: dict[str, str] = {}
 
@@ -185,6 +199,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         rows: Estimated number of rows.
         bytes: Estimated size of the data in bytes.
         wires: Wire formats this table can be read in without a change of meaning, best first.
+        partitioned: Whether its database keeps its rows apart by their values.
     """
 
     name: QualifiedName
@@ -197,6 +212,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     bytes: int = 0
     wires: tuple[str, ...] = ()
+    partitioned: bool = False
     extra: dict[str, str] = {}
 
     @property
@@ -220,7 +236,7 @@ class NotCarried(msgspec.Struct, frozen=True, order=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}: {self.reason}"
+        return visible(f"{self.kind} {self.name}: {self.reason}")
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -230,6 +246,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         dialect: The family whose spellings ``type``, ``default`` and definitions use, by the
             name that sqlglot has for it.
         not_carried: Objects seen that have no form in this model.
+        notes: What there is to know of what was seen, such as that others may not be, in words.
     """
 
     dialect: str
@@ -238,6 +255,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
+    notes: tuple[str, ...] = ()
     extra: dict[str, str] = {}
 
     def table(self, name: QualifiedName) -> Table:
@@ -441,12 +459,15 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         enums: Enumerated types that are there under names of the catalogue's.
         sequences: Names of the catalogue's sequences that are taken.
         missing_types: Types the catalogue uses that the target does not know and no step makes.
+        relations: What has a name in the catalogue's schemas, with the table it belongs to, where
+            tables share their names with indexes and the like.
     """
 
     tables: tuple[ExistingTable, ...] = ()
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[QualifiedName, ...] = ()
     missing_types: tuple[str, ...] = ()
+    relations: tuple[tuple[QualifiedName, QualifiedName], ...] = ()
 
     def table(self, name: QualifiedName) -> ExistingTable | None:
         """Return what is there under this name, or None."""

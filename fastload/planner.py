@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fastload import naming
 from fastload.adapter import SchemaSpec
 from fastload.config import CopyOptions
 from fastload.errors import ConfigError, LossyType, PlanError, SchemaMismatch, TargetNotEmpty
@@ -132,7 +133,7 @@ def make(
         before=steps.before,
         after=steps.after,
         not_carried=tuple(dict.fromkeys((*wanted.not_carried, *steps.not_carried))),
-        notes=target.capabilities.notes,
+        notes=(*catalog.notes, *target.capabilities.notes),
         options=options.shape(),
     )
 
@@ -145,7 +146,7 @@ def _check_apart(pairs: Iterable[tuple[Table, Table]]) -> None:
                 f"source and target are one database, and {here.name} would be copied into itself",
                 table=str(here.name),
                 hint="check both URLs; or give the copy another name: "
-                f"rename={{{str(here.name)!r}: 'other.{here.name.name}'}}",
+                + naming.option("rename", str(here.name), naming.spelled("other", here.name.name)),
             )
 
 
@@ -159,7 +160,7 @@ def check_names(catalog: Catalog, options: CopyOptions) -> None:
     }
     for option, names in by_table.items():
         for name in names:
-            _known(option, ".".join(name), name in tables, [".".join(n) for n in tables])
+            _known(option, name, name in tables, tables)
     by_column = {
         "types": options.types,
         "rename": options.rename_columns,
@@ -168,9 +169,9 @@ def check_names(catalog: Catalog, options: CopyOptions) -> None:
     for option, columns in by_column.items():
         for schema, table, column in columns:
             found = tables.get((schema, table))
-            _known(option, f"{schema}.{table}", found is not None, [".".join(n) for n in tables])
-            names_there = [c.name for c in found.columns] if found else []
-            _known(option, f"{schema}.{table}.{column}", column in names_there, names_there)
+            _known(option, (schema, table), found is not None, tables)
+            there = [(c.name,) for c in found.columns] if found else []
+            _known(option, (schema, table, column), (column,) in there, there)
     for found in catalog.tables:
         _check_new_names(found, options.target_columns(found.name))
 
@@ -192,16 +193,19 @@ def known_columns(option: str, table: Table, names: tuple[str, ...]) -> tuple[st
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise ConfigError(f"{option} names {twice[0]} twice", hint="keep one of them")
     for name in names:
-        _known(option, name, name in there, there)
+        _known(option, (name,), name in there, [(n,) for n in there])
     return names
 
 
-def _known(option: str, name: str, known: bool, others: list[str]) -> None:
+def _known(
+    option: str, name: tuple[str, ...], known: bool, others: Iterable[tuple[str, ...]]
+) -> None:
     if not known:
-        near = difflib.get_close_matches(name.rsplit(".", 1)[-1], others, 3, 0.3)
-        near = near or difflib.get_close_matches(name, others, 3, 0.3)
+        named, there = naming.spelled(*name), [naming.spelled(*other) for other in others]
+        near = difflib.get_close_matches(naming.spelled(name[-1]), there, 3, 0.3)
+        near = near or difflib.get_close_matches(named, there, 3, 0.3)
         raise ConfigError(
-            f"{option} names {name}, which is not among what is read",
+            f"{option} names {named}, which is not among what is read",
             hint=f"did you mean {', '.join(near)}?" if near else "check the name",
         )
 
@@ -269,7 +273,8 @@ def _plan_table(
     pairs = [(c, _counterpart(c, names.get(c.name, c.name), here, table)) for c in columns]
     _check_unfed(table, {t.name for _, t in pairs})
     casts = source.capabilities.casts
-    fits = [_fit(target, c, t, dialect, here, table, casts) for c, t in pairs]
+    anew = there is not None and there.empty and options.mode == "create"
+    fits = [_fit(target, c, t, dialect, here, table, casts, anew) for c, t in pairs]
     route, wire, why = _route(here, fits, columns, source, target, options)
     return TablePlan(
         source=here,
@@ -286,7 +291,7 @@ def _plan_table(
         restartable=_restartable(there, options.mode),
         merge_by=_merge_by(table, {t.name for _, t in pairs}) if options.mode == "upsert" else (),
         nulls_instead=tuple(
-            t.name for c, t in pairs if options.policy(here.name, c.name) == "null"
+            t.name for c, t in pairs if t.nullable and options.policy(here.name, c.name) == "null"
         ),
     )
 
@@ -331,7 +336,7 @@ def _counterpart(column: Column, name: str, here: Table, table: Table) -> Column
         return table.column(name)
     except KeyError:
         near = difflib.get_close_matches(name, [c.name for c in table.columns], 1)
-        guess = f"rename={{{_key(here, column)}: {near[0]!r}}}, or " if near else ""
+        guess = f"{naming.option('rename', _key(here, column), near[0])}, or " if near else ""
         raise SchemaMismatch(
             f"the target's {table.name} has no column {name}",
             side="target",
@@ -356,9 +361,8 @@ def _check_unfed(table: Table, fed: set[str]) -> None:
 
 
 def _key(table: Table, column: Column) -> str:
-    """Return the column's key of ``types`` and ``rename``: a tuple where a name has a dot."""
-    parts = (table.name.schema, table.name.name, column.name)
-    return repr(parts if any("." in p for p in parts) else ".".join(parts))
+    """Return the column's key of ``types`` and ``rename``."""
+    return table.name.member(column.name)
 
 
 def _fit(
@@ -369,11 +373,15 @@ def _fit(
     here: Table,
     table: Table,
     casts: bool,
+    anew: bool,
 ) -> Fit:
     fit = target.fit(source, column, dialect)
     remedy = "cast the column first"
     if casts:
-        remedy = f"types={{{_key(here, source)}: {column.type!r}}} casts it on the source"
+        cast = naming.option("types", _key(here, source), column.type)
+        remedy = f"{cast} casts it on the source"
+    if anew:
+        remedy = f"mode='replace' makes the table, which is empty, anew; or {remedy}"
     if not fit.possible:
         raise SchemaMismatch(
             f"column {source.name}: {fit.reason}",
@@ -430,7 +438,7 @@ def _check_arrow(here: Table, fits: list[Fit], columns: tuple[Column, ...]) -> N
                 table=str(here.name),
                 column=column.name,
                 hint="route='auto' may send the table's bytes undecoded; or copy the column as "
-                f"text: types={{{_key(here, column)}: 'text'}}",
+                f"text: {naming.option('types', _key(here, column), 'text')}",
             )
 
 

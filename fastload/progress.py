@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import anyio
 
 from fastload.report import Progress, progress_line
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 RATE_WINDOW_S = 10.0
 LINE_EVERY_S = 10.0
+# What the first moments bring, or a trickle, says nothing of the time that is left.
+ESTIMATED_AFTER_S = 2.0
+ESTIMATED_FROM_BYTES = 1 << 20
 _Sample: TypeAlias = tuple[float, int, int, float, float]
 
 
@@ -102,7 +106,7 @@ class Meter:
             seconds=now[0] - self._began,
             rows_per_s=rows / span_s if span_s else 0.0,
             bytes_per_s=bytes_per_s,
-            eta_s=self._eta_s(bytes_per_s),
+            eta_s=self._eta_s(bytes_, span_s),
             waiting=_waiting(reader_s, writer_s, span_s),
             current=tuple(self._current),
             steps_done=self._steps_done,
@@ -118,11 +122,12 @@ class Meter:
         rows, bytes_ = now[1] - then[1], now[2] - then[2]
         return max(0, rows), max(0, bytes_), now[3] - then[3], now[4] - then[4]
 
-    def _eta_s(self, bytes_per_s: float) -> float | None:
+    def _eta_s(self, bytes_: int, span_s: float) -> float | None:
         left = self._bytes_estimated - self._bytes
-        if self.phase != "copying" or bytes_per_s <= 0 or left <= 0:
+        enough = min(ESTIMATED_FROM_BYTES, self._bytes_estimated // 100)
+        if self.phase != "copying" or left <= 0 or span_s < ESTIMATED_AFTER_S:
             return None
-        return left / bytes_per_s
+        return left * span_s / bytes_ if bytes_ > 0 and bytes_ >= enough else None
 
 
 def _waiting(reader_s: float, writer_s: float, span_s: float) -> str | None:
@@ -194,7 +199,7 @@ def _terminal_lines(progress: Progress) -> Any:
     # A bar does not end its line.
     lines: list[Any] = [bar, Text(f"\n{progress_line(progress)}")]
     if progress.current:
-        named = ", ".join(progress.current[:4])
+        named = visible(", ".join(progress.current[:4]))
         more = f" and {len(progress.current) - 4} more" if len(progress.current) > 4 else ""
         lines.append(Text(f"now: {named}{more}", style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)

@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from fastload.errors import ConfigError, FastloadError, TargetError
 from fastload.model import QualifiedName
+from fastload.private_files import make_private_file, make_private_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,7 @@ def _plain(*parts: str) -> str:
 def make_folder(folder: Path, run: str) -> None:
     """Make the folder of a run, before anything depends on it."""
     try:
-        folder_of(folder, run).mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder_of(folder, run))
     except OSError as error:
         raise ConfigError(
             f"rejects={str(folder)!r} is no folder to write to: {error.strerror}",
@@ -153,8 +154,8 @@ class RejectFile:
         rows = pa.Table.from_batches(self._held)
         try:
             if self._writer is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._writer = pq.ParquetWriter(self._partial, rows.schema)
+                make_private_folder(self._path.parent)
+                self._writer = pq.ParquetWriter(make_private_file(self._partial), rows.schema)
             self._writer.write_table(rows)
         except OSError as error:
             raise _unwritten(self._path, error) from error

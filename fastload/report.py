@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fastload.model import NotCarried, Plan, Position, Step, TablePlan
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from fastload.verification.result import VerifyResult
 
+_NAMED = 3
 PHASES = ("planning", "copying", "steps", "done")
+# Where a list in a statement is broken; a text or name with ends of lines stays as it is.
+_BREAK = re.compile(r"\n {2,}|\n(?=\))")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,15 +181,30 @@ def describe_result(result: CopyResult) -> str:
     lines += _listed("rejected", rejected_lines(result))
     lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
-    lines += _listed("not carried", result.not_carried)
+    lines += _listed("not carried", not_carried_lines(result.not_carried))
     lines += [f"verified: {result.verification}"] if result.verification else []
     lines += _listed("notes", result.notes)
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def nulled_lines(result: CopyResult) -> list[str]:
     """Return how many values became NULL, by table."""
     return [f"{_title(t)}: {count(t.nulled, 'value')}" for t in result.tables if t.nulled]
+
+
+def not_carried_lines(items: Sequence[NotCarried]) -> list[str]:
+    """Return what is not carried; what many have in common once, with how many they are."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for item in items:
+        names.setdefault((item.kind, item.reason), []).append(item.name)
+    lines = []
+    for (kind, reason), alike in names.items():
+        if len(alike) <= _NAMED:
+            lines += [str(NotCarried(kind, name, reason)) for name in alike]
+        else:
+            more = f"{', '.join(alike[:_NAMED])} and {len(alike) - _NAMED:,} more"
+            lines.append(str(NotCarried(kind, more, reason)))
+    return lines
 
 
 def rejected_lines(result: CopyResult) -> list[str]:
@@ -209,15 +229,15 @@ def describe(plan: Plan) -> str:
     for table in plan.tables:
         lines += _table_lines(table)
     lines += _listed("values may lose", plan.losses)
-    lines += _listed("not carried", plan.not_carried)
+    lines += _listed("not carried", not_carried_lines(plan.not_carried))
     lines += _listed("notes", plan.notes)
     lines += _listed("before the rows", _statements(plan.before))
     lines += _listed("after the rows", _statements(plan.after))
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def _statements(steps: Sequence[Step]) -> list[str]:
-    return [f"{' '.join(text.split())};" for step in steps for text in step.statements]
+    return [f"{_BREAK.sub(' ', text)};" for step in steps for text in step.statements]
 
 
 def progress_line(progress: Progress) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING
 
 from fastload import report
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +42,7 @@ def result_fragment(result: CopyResult) -> str:
         _list("Rejected rows", report.rejected_lines(result)),
         _list("Values that became NULL", report.nulled_lines(result)),
         _list("Values may lose", result.losses),
-        _list("Not carried", result.not_carried),
+        _list("Not carried", report.not_carried_lines(result.not_carried)),
         _list("Notes", result.notes),
         _list("Verified", str(result.verification).splitlines() if result.verification else []),
     ]
@@ -65,7 +66,7 @@ def plan_fragment(plan: Plan) -> str:
             numeric=(1, 2, 3),
         ),
         _list("Values may lose", plan.losses),
-        _list("Not carried", plan.not_carried),
+        _list("Not carried", report.not_carried_lines(plan.not_carried)),
         _list("Notes", plan.notes),
         _list("Before the rows", [s.title for s in plan.before]),
         _list("After the rows", [s.title for s in plan.after]),
@@ -130,6 +131,11 @@ def wrapped_table(
 ) -> str:
     """Return a titled table as a fragment of its own."""
     return _wrapped([f"<h2>{escape(title)}</h2>", table(titles, rows, numeric=numeric)])
+
+
+def escape(text: str) -> str:
+    """Return a line of text as HTML that shows all of its characters."""
+    return html.escape(visible(text))
 
 
 def _wrapped(parts: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from fastload.config import CopyOptions
-from fastload.errors import ResumeRefused, StateError
+from fastload.errors import ResumeRefused, StateError, TargetNotEmpty
 from fastload.model import Catalog, Inspection, Plan, StoredRun, Table, TablePlan
 from fastload.stored_plan import check_known
 
@@ -31,6 +31,26 @@ def check(
             hint="start it as it was begun to continue it; or forget it with fresh=True, then "
             "mode='replace' or 'truncate' clears what it has copied",
         )
+
+
+def name_owner(
+    error: TargetNotEmpty, stored: Iterable[StoredRun], options: CopyOptions, source: str
+) -> None:
+    """Say of a table that holds rows which unfinished run has left them, if one has."""
+    for owner in stored:
+        if error.table not in [str(t.target.name) for t in owner.plan.tables]:
+            continue
+        told = "; ".join(_of_options(owner, options, source))
+        otherwise = f"; it was begun otherwise: {told}" if told else ""
+        error.message = (
+            f"the target's {error.table} holds rows of run {owner.plan.run!r}, which is not "
+            f"done{otherwise}"
+        )
+        error.hint = (
+            "the same call as then continues it; or, to copy anew as this call asks, add "
+            "fresh=True and mode='replace'"
+        )
+        return
 
 
 def check_rows(table: TablePlan, ours: int, there: int) -> None:

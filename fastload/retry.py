@@ -51,7 +51,7 @@ class Attempts:
         if pause_s is None:
             if isinstance(error, ConnectError) and not isinstance(self._first, ConnectError):
                 error.hint = f"it began with: {self._first.message}" + (
-                    f"\n  {error.hint}" if error.hint else ""
+                    f"; {error.hint}" if error.hint else ""
                 )
             raise error
         await anyio.sleep(pause_s)

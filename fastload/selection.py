@@ -13,6 +13,7 @@ from fastload.adapter import Selection
 from fastload.config import CopyOptions
 from fastload.errors import TableNotFound
 from fastload.model import NotCarried, QualifiedName, Table
+from fastload.naming import Part, parts_of
 
 
 class Relation(Protocol):
@@ -66,7 +67,7 @@ def without_unselected(tables: Sequence[Table]) -> tuple[list[Table], list[NotCa
     for table in tables:
         good = tuple(f for f in table.foreign_keys if f.references in selected)
         dropped += [
-            NotCarried("foreign key", f"{table.name}.{f.name}", f"{f.references} is not selected")
+            NotCarried("foreign key", table.name.member(f.name), f"{f.references} is not selected")
             for f in table.foreign_keys
             if f not in good
         ]
@@ -88,23 +89,30 @@ def _wanted(relation: Relation, select: Selection) -> bool:
 
 
 def _matches(name: QualifiedName, pattern: str) -> bool:
-    if pattern in (name.name, str(name)):
-        return True
-    if not _is_pattern(pattern):
-        return False
-    text = str(name) if "." in pattern else name.name
+    parts = parts_of(pattern)
+    meant = (name.name,) if len(parts) == 1 else (name.schema, name.name)
+    return all(map(_means, parts, meant))
+
+
+def _means(part: Part, text: str) -> bool:
     # Only * and ? are wildcards; a bracket is part of a name.
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+    return part.text == text or (
+        _is_wild(part) and fnmatch.fnmatchcase(text, part.text.replace("[", "[[]"))
+    )
 
 
 def _is_pattern(text: str) -> bool:
-    return "*" in text or "?" in text
+    return any(map(_is_wild, parts_of(text)))
+
+
+def _is_wild(part: Part) -> bool:
+    return not part.quoted and ("*" in part.text or "?" in part.text)
 
 
 def _not_found(wanted: str, names: Sequence[QualifiedName]) -> TableNotFound:
     full = difflib.get_close_matches(wanted, [str(n) for n in names], 3, 0.4)
     bare = {n.name: str(n) for n in names}
-    last = difflib.get_close_matches(wanted.rsplit(".", 1)[-1], list(bare), 3, 0.4)
+    last = difflib.get_close_matches(parts_of(wanted)[-1].text, list(bare), 3, 0.4)
     near = list(dict.fromkeys([*(bare[n] for n in last), *full]))[:3]
     return TableNotFound(
         f"no table matches {wanted!r}",

@@ -7,14 +7,15 @@ then finish together, where the heaviest step first would leave one of them the 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
 
 from fastload import retry
 from fastload.adapter import Target
-from fastload.errors import StateError
+from fastload.errors import FastloadError, StateError
 from fastload.lanes import Lanes
 from fastload.model import Plan, Step
 from fastload.progress import Meter
@@ -37,6 +38,19 @@ async def run_steps(
         meter.end_step()
 
     await lanes.run(len(plan.after), graph.take, graph.give_back, work)
+
+
+@contextmanager
+def telling(step: Step) -> Iterator[None]:
+    """Have errors inside tell the step's table, or what it does to several."""
+    try:
+        yield
+    except FastloadError as error:
+        if error.table is None and step.table is not None:
+            error.table = str(step.table)
+        elif error.table is None:
+            error.message = f"{step.title}: {error.message}"
+        raise
 
 
 class _Graph:

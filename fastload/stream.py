@@ -40,7 +40,7 @@ class StreamSource:
         self._reader = _open(data)
         self._name = name
         self.identity = self.namespace = "stream"
-        self.default_schema = name.schema
+        self.default_schema = ""  # its table has the name that the target is to have
 
     @property
     def schema(self) -> pa.Schema:

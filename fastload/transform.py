@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Counted:
-    """A reading that tells a meter what has passed, and takes it back when told to."""
+class Wrapped:
+    """A reading that is another one, but for what a subclass does with its items."""
 
-    def __init__(self, reading: Reading, meter: Meter) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._meter = meter
-        self._rows = self._bytes = 0
-        self._told = Waits()
 
     @property
     def schema(self) -> pa.Schema | str:
@@ -32,6 +29,28 @@ class Counted:
     def cut(self) -> Cut:
         """The wrapped reading's."""
         return self._reading.cut
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async for item in self._reading:
+            yield item
+
+    async def seal(self) -> Seal:
+        """Return the wrapped reading's."""
+        return await self._reading.seal()
+
+    def waits(self) -> Waits:
+        """Return the wrapped reading's."""
+        return self._reading.waits()
+
+
+class Counted(Wrapped):
+    """A reading that tells a meter what has passed, and takes it back when told to."""
+
+    def __init__(self, reading: Reading, meter: Meter) -> None:
+        super().__init__(reading)
+        self._meter = meter
+        self._rows = self._bytes = 0
+        self._told = Waits()
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         is_wire = isinstance(self._reading.schema, str)
@@ -46,10 +65,6 @@ class Counted:
         self._count(seal.rows - self._rows, 0)
         return seal
 
-    def waits(self) -> Waits:
-        """Return the wrapped reading's."""
-        return self._reading.waits()
-
     def take_back(self) -> None:
         """Uncount everything: the partition was rolled back, or was there already."""
         self._count(-self._rows, -self._bytes)
@@ -63,11 +78,11 @@ class Counted:
         self._told = now
 
 
-class Renamed:
+class Renamed(Wrapped):
     """A reading of record batches under other column names."""
 
     def __init__(self, reading: Reading, names: Sequence[str]) -> None:
-        self._reading = reading
+        super().__init__(reading)
         self._names = list(names)
 
     @property
@@ -81,21 +96,8 @@ class Renamed:
             [field.with_name(name) for field, name in zip(schema, self._names, strict=True)]
         )
 
-    @property
-    def cut(self) -> Cut:
-        """The wrapped reading's."""
-        return self._reading.cut
-
     async def __aiter__(self) -> AsyncIterator[Item]:
         async for batch in self._reading:
             # What is told with a batch (fastload.misfits) is lost by renaming.
             told = batch.schema.metadata
             yield batch.rename_columns(self._names).replace_schema_metadata(told)
-
-    async def seal(self) -> Seal:
-        """Return the wrapped reading's."""
-        return await self._reading.seal()
-
-    def waits(self) -> Waits:
-        """Return the wrapped reading's."""
-        return self._reading.waits()

@@ -176,19 +176,19 @@ def distrust(error: ssl.SSLError, place: str, side: str, authorities: str) -> Tl
     )
 
 
-def unencrypted(place: str, side: str, also: str = "") -> TlsError:
+def unencrypted(place: str, side: str, first: str = "") -> TlsError:
     """Return the error of a server that takes no encrypted connections.
 
     Args:
         place: Host and port.
         side: ``"source"`` or ``"target"``.
-        also: What else may be the reason, for the hint.
+        first: What else may be the reason, and is to be checked first, for the hint.
     """
     return TlsError(
         f"the server at {place} takes no encrypted connections",
         side=side,
-        hint="switch on TLS on the server; tls=off in the URL goes without, where nobody can "
-        f"listen on the way{also}",
+        hint=f"{first}switch on TLS on the server; tls=off in the URL goes without, where nobody "
+        "can listen on the way",
     )
 
 

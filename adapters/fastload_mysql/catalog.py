@@ -27,6 +27,7 @@ from fastload_mysql.left_behind import left_behind
 from fastload_mysql.quoting import qualified
 from fastload_mysql.relations import chosen_tables, read_relations, read_schemas
 from fastload_mysql.retyping import check_retyped
+from fastload_mysql.rights import login
 from fastload_mysql.table_model import table_of
 
 DIALECT = "mysql"
@@ -40,10 +41,11 @@ async def read_catalog(
 ) -> Catalog:
     """Return the selected tables with what belongs to them; see ``Source.catalog``.
 
-    ``default_schema`` is the only database that is looked at; None looks at every user's.
+    ``default_schema`` is the only database that is looked at, beside those of exact names; None
+    looks at every user's.
     """
     server = await _prepared(connection)
-    relations = await read_relations(connection, default_schema)
+    relations = await read_relations(connection, default_schema, [n.schema for n in select.names])
     names = chosen_tables(relations, select)
     whole = select.tables is None and not select.names
     schemas = {n.schema for n in names} | ({r.name.schema for r in relations} if whole else set())
@@ -149,7 +151,7 @@ def _check_facts(name: QualifiedName, facts: Sequence[Row], columns: Sequence[Ro
             hint="repair the table, or leave it out with exclude",
         )
     if not columns or any("select" not in r["rights"].split(",") for r in columns):
-        raise _refused(name, [r["name"] for r in columns])
+        raise _refused(name, [r["name"] for r in columns], login(str(facts[0]["account"])))
 
 
 def check_columns(name: QualifiedName, columns: Sequence[Row], create: CreateTable) -> None:
@@ -164,11 +166,11 @@ def check_columns(name: QualifiedName, columns: Sequence[Row], create: CreateTab
         )
 
 
-def _refused(name: QualifiedName, columns: Sequence[str]) -> SourceError:
+def _refused(name: QualifiedName, columns: Sequence[str], account: str) -> SourceError:
     shown = f" (columns {', '.join(columns)})" if columns else ""
     return SourceError(
         f"this user may not read all of {name}{shown}",
         side="source",
         table=str(name),
-        hint=f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user; or exclude it",
+        hint=f"as an administrator: GRANT SELECT ON {qualified(name)} TO {account}; or exclude it",
     )

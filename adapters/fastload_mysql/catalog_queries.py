@@ -34,7 +34,8 @@ WHERE schema_name NOT IN {SYSTEM} ORDER BY 1"""
 TABLES = """
 SELECT table_schema AS `schema`, table_name AS name, engine AS engine, row_format AS row_format,
        table_rows AS `rows`, data_length AS bytes, table_collation AS collation,
-       table_comment AS comment, create_time AS made
+       table_comment AS comment, create_time AS made,
+       CURRENT_USER() AS account
 FROM information_schema.tables WHERE {where}"""
 
 COLUMNS = """

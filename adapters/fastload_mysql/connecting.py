@@ -16,8 +16,10 @@ from fastload import errors, transport
 from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_mysql.driver_errors import refusal
+from fastload_mysql.handshake import NoGreeting
 
 PORT = 3306
+GREETING_S = 5.0
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 _KEY = "server_public_key_path"
 _KNOWN = (
@@ -61,6 +63,8 @@ def arguments(url: Url, side: str) -> dict[str, Any]:
         "db": url.database,
         "charset": "utf8mb4",
         "connect_timeout": timeout_s(options, side),
+        # Long enough for a server that looks up our name; who waits longer says so.
+        "greeting_timeout": timeout_s({"connect_timeout": str(GREETING_S), **options}, side),
         "program_name": options.get("program_name", "fastload"),
         "ssl": None if path else _tls(mode, options, side),
         "tls_demanded": mode in DEMANDED,
@@ -231,12 +235,18 @@ def _unreachable(cause: BaseException, url: Url, side: str, error: BaseException
         ) from error
     if isinstance(cause, ssl.SSLError):
         raise transport.distrust(cause, place(url), side, "ssl_ca") from error
+    if isinstance(cause, NoGreeting):
+        raise errors.ConnectError(
+            f"what answers at {place(url)} says nothing, where a MySQL server would begin",
+            side=side,
+            hint="check host and port: what answers there may not be MySQL (PostgreSQL waits to be "
+            "spoken to); connect_timeout in the URL gives a slow server more seconds",
+        ) from error
     if isinstance(cause, TimeoutError):
         raise errors.ConnectError(
             f"the server at {place(url)} did not answer",
             side=side,
-            hint="check host and port (servers of other kinds wait in silence), and that no "
-            "firewall drops packets on the way",
+            hint="check host and port, and that no firewall drops packets on the way",
         ) from error
     if isinstance(cause, EOFError):
         raise errors.ConnectError(

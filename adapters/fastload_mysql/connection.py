@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from pymysql import err
 from pymysql.constants import CLIENT
@@ -20,6 +21,9 @@ from fastload_mysql.wire import Wire
 
 Row: TypeAlias = tuple[Any, ...]
 Flavour = Literal["mysql", "mariadb"]
+
+# A quote that is doubled begins another text or name at once.
+_QUOTED_OR_PLACE = re.compile(r"`[^`]*+`|'(?:[^'\\]++|\\.)*+'|%s", re.DOTALL)
 
 
 class Connection:
@@ -85,7 +89,7 @@ class Connection:
         """Run one statement; return the rows it changed.
 
         Args:
-            sql: With ``%s`` for each argument, and ``%%`` for a percent sign if there are any.
+            sql: With ``%s`` for each argument, outside of quotes.
             args: Values that are written as literals.
         """
         result = await self._query(sql, args)
@@ -120,11 +124,22 @@ class Connection:
         """Return a value as SQL, as this session's server reads it."""
         return str(self.raw.literal(value))
 
+    def _filled(self, sql: str, args: Sequence[Any]) -> str:
+        """Return a statement with its arguments; what names and texts in it hold is theirs."""
+        left = iter(args)
+
+        def put(found: re.Match[str]) -> str:
+            return self.literal(next(left)) if found[0] == "%s" else found[0]
+
+        filled = _QUOTED_OR_PLACE.sub(put, sql)
+        assert next(left, None) is None, "a statement takes all of its arguments"
+        return filled
+
     async def _query(self, sql: str | bytes, args: Sequence[Any]) -> Any:
         with translated(self.side):
             if not self.usable:
                 raise ConnectionResetError("the connection is closed")
-            text = sql % tuple(self.literal(value) for value in args) if args else sql
+            text = self._filled(sql, args) if args and isinstance(sql, str) else sql
             self._busy = True
             try:
                 await self.raw.query(text)
@@ -178,6 +193,15 @@ class Connection:
         self.raw.close()
         self._writer.close()
         await self.wait_closed()
+
+    def stop_reading(self) -> None:
+        """Read nothing more, and so no end either.
+
+        What says that it ends makes uvloop (0.22) complain where bytes of ours wait under TLS.
+        """
+        transport = cast("asyncio.Transport", self._writer.transport)
+        if not transport.is_closing():
+            transport.pause_reading()
 
     def abort(self) -> None:
         """Close at once, without a word to the server."""

@@ -9,6 +9,7 @@ from fastload_mysql.catalog_queries import FRESH
 from fastload_mysql.connection import Connection
 from fastload_mysql.flavours import Server
 from fastload_mysql.numbering import advances, standing
+from fastload_mysql.relations import is_there
 
 
 async def advance(
@@ -24,5 +25,6 @@ async def advance(
         await connection.execute(FRESH)
     rows = await connection.fetch(standing(owners)) if owners else []
     here = [(str(s), str(t), str(c), value) for s, t, c, value in rows]
-    for statement in advances(sequences, here, server, keep_higher=keep_higher):
+    known = [s for s in sequences if s.owner or await is_there(connection, s.name)]
+    for statement in advances(known, here, server, keep_higher=keep_higher):
         await connection.execute(statement)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from fastload.errors import SourceError, TargetError
+from fastload.errors import FastloadError, SourceError, TargetError
 from fastload.model import QualifiedName
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.create_scanner import unquoted
 from fastload_mysql.quoting import qualified
+from fastload_mysql.rights import login
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _LONE = re.compile("[\ud800-\udfff]")
+_AS_BEFORE = "SET SESSION character_set_results = utf8mb4"
 
 
 async def create_texts(
@@ -38,7 +40,9 @@ async def _told(connection: Session, name: QualifiedName) -> bytes | str:
     except (SourceError, TargetError) as error:
         error.table = error.table or str(name)
         if "denied" in error.message:
-            error.hint = f"as an administrator: GRANT SELECT ON {qualified(name)} TO this user"
+            (row,) = await connection.fetch_named("SELECT CURRENT_USER() AS account")
+            account = login(text_of(row["account"]))
+            error.hint = f"as an administrator: GRANT SELECT ON {qualified(name)} TO {account}"
         raise
     text: bytes | str = row["Create Table"]
     return text
@@ -49,8 +53,12 @@ async def _bytes_as_they_are(connection: Session) -> AsyncIterator[None]:
     await connection.execute("SET SESSION character_set_results = binary")
     try:
         yield
-    finally:
-        await connection.execute("SET SESSION character_set_results = utf8mb4")
+    except BaseException:
+        # A cancelled statement has closed the connection: that is not what is to be told.
+        with suppress(FastloadError):
+            await connection.execute(_AS_BEFORE)
+        raise
+    await connection.execute(_AS_BEFORE)
 
 
 def text_of(raw: bytes | str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from fastload.errors import UnsupportedType
 from fastload.model import Column
+from fastload.naming import column_of, option
 from fastload_mysql.flavours import Server
 from fastload_mysql.quoting import literal
 
@@ -22,9 +23,11 @@ _MOST_FRACTION_DIGITS = 30
 _INTERVAL_CHARACTERS = 120  # as ISO 8601 writes the longest
 _NOT_ITS_TEXT = (
     "json keeps documents and not their text: spacing, order of members, repeated members and "
-    "digits beyond a double's go; types={...: 'text'} keeps them"
+    "digits beyond a double's go; the type 'text' in `types` keeps them"
 )
 
+NO_NEGATIVE_ZERO = "MariaDB has no negative zero: -0.0 becomes 0"
+FLOATS = ("halffloat", "float", "float16", "float32", "double", "float64")
 _NO_JSON = "made as longtext: this server has no type for documents"
 
 # Items of lists that JSON has a form for.
@@ -145,7 +148,8 @@ def _plain(column: Column, arrow: str, server: Server, table: str) -> Declared:
         side="target",
         table=table or None,
         column=column.name,
-        hint=f"cast the column first, or name a type: types={{'{table}.{column.name}': 'text'}}",
+        hint="cast the column first, or name a type: "
+        + option("types", column_of(table, column.name), "text"),
     )
 
 
@@ -157,6 +161,8 @@ def _note(arrow: str, server: Server) -> tuple[str, str] | None:
         )
     if arrow == "arrow.json" and not server.is_mariadb:
         return "spelling of column", _NOT_ITS_TEXT
+    if server.is_mariadb and arrow in FLOATS:
+        return "sign of zero in column", NO_NEGATIVE_ZERO
     if "list" in arrow.split("<")[0]:
         return "array type of column", "made as json"
     return None
@@ -177,8 +183,8 @@ def _no_decimal(column: Column, what: str, table: str) -> UnsupportedType:
         side="target",
         table=table or None,
         column=column.name,
-        hint=f"types={{'{table}.{column.name}': 'numeric(38,10)'}} casts it on the source, to "
-        "what its values need; 'text' keeps every digit",
+        hint=option("types", column_of(table, column.name), "numeric(38,10)")
+        + " casts it on the source, to what its values need; 'text' keeps every digit",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastload.model import Finding
+from fastload.naming import spelled
 from fastload_mysql import settings as setting
 from fastload_mysql.catalog_queries import SYSTEM
 from fastload_mysql.connection import Connection
@@ -19,7 +20,7 @@ WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND table_schema NOT IN {
   AND (table_schema = DATABASE() OR DATABASE() IS NULL) ORDER BY 1, 2"""
 _SEEING = ("TRIGGER", "EVENT", "EXECUTE")
 _WRITING = (
-    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES",
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "REFERENCES",
     "CREATE TEMPORARY TABLES",
 )  # fmt: skip
 _ANYWAY = ("SUPER", "CONNECTION_ADMIN", "READ_ONLY ADMIN")
@@ -61,7 +62,7 @@ async def examine_target(connection: Connection) -> list[Finding]:
     found = [setting.version(connection), setting.connections(settings)]
     if refused := setting.writable(settings, any(map(rights.may, (*_ANYWAY, ALL)))):
         return [*found, refused]
-    found += _writing(rights, database)
+    found += _writing(rights, database, connection.flavour)
     found += setting.loading(connection, settings)
     durable = setting.durability(settings, rights.may("RELOAD"))
     if durable.hint == "":
@@ -80,11 +81,11 @@ def _reading(rights: Rights, database: str | None, tables: Sequence[tuple[str, s
         return ok("rights", "all tables may be read")
     grant = rights.grant(["SELECT"], database)
     whole = {key for key in tables if rights.tables.get(key, frozenset()) & {"SELECT", ALL}}
-    if hidden := [".".join(key) for key in tables if key not in whole]:
+    if hidden := [spelled(*key) for key in tables if key not in whole]:
         return bad("rights", f"may not be read, or not in all columns: {_some(hidden)}", grant)
     if not whole:
         return bad("rights", "no table may be read", grant)
-    text = f"only tables granted one by one are seen: {_some(['.'.join(k) for k in tables])}"
+    text = f"only tables granted one by one are seen: {_some([spelled(*k) for k in tables])}"
     return warn("rights", text, grant)
 
 
@@ -97,8 +98,10 @@ def _one_moment(rights: Rights, database: str | None) -> Finding:
     return warn("one moment", text, rights.grant(["RELOAD"]))
 
 
-def _writing(rights: Rights, database: str | None) -> list[Finding]:
-    missing = rights.lacking(_WRITING, database)
+def _writing(rights: Rights, database: str | None, flavour: str) -> list[Finding]:
+    # MariaDB has the right to refer to a table, and asks nobody for it.
+    needed = [r for r in _WRITING if r != "REFERENCES" or flavour == "mysql"]
+    missing = rights.lacking(needed, database)
     if missing:
         text = f"lacking: {', '.join(missing)}"
         found = [bad("rights", text, rights.grant(missing, database))]
@@ -121,7 +124,7 @@ async def _characters(connection: Connection) -> Finding:
 def _others(tables: Sequence[Sequence[object]]) -> str:
     """Return the tables that have no transactions, the first of them by name."""
     found = [
-        f"{schema}.{table} ({engine})"
+        f"{spelled(str(schema), str(table))} ({engine})"
         for schema, table, engine in tables
         if str(engine).upper() not in TRANSACTIONAL
     ]

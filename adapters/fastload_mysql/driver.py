@@ -28,7 +28,8 @@ _PATIENCE_S = 3600
 _IDLE_S = 2_147_483  # the most that every server takes
 
 # Every session: times are UTC, nothing is cut to fewer rows or bytes than it has, nothing of ours
-# is timed out but waiting for locks.
+# is timed out but waiting for locks. Keys in full are sorted by more of them than 1024 bytes; rows
+# never depend on it. A server refuses to sort what does not fit its buffer some fifteen times.
 _SETTINGS = {
     "time_zone": "'+00:00'",
     "autocommit": "1",
@@ -38,6 +39,8 @@ _SETTINGS = {
     "innodb_lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "lock_wait_timeout": str(LOCK_TIMEOUT_S),
     "default_storage_engine": "InnoDB",
+    "max_sort_length": "8192",
+    "sort_buffer_size": str(1 << 20),
     "group_concat_max_len": str((1 << 32) - 1),
     "sql_select_limit": "18446744073709551615",
     "max_join_size": "18446744073709551615",
@@ -45,10 +48,11 @@ _SETTINGS = {
     "sql_safe_updates": "0",
     "sql_auto_is_null": "0",
 }
-# Nothing changes what a source says: no quoting of another kind, no padding of CHAR. A target
-# refuses what does not fit, but takes the dates that only this family has, and zero as a key.
+# Nothing changes what a source says: no quoting of another kind, no padding of CHAR; and dates that
+# no calendar has can be compared, as those that bound a partition are. A target refuses what does
+# not fit, but takes the dates that only this family has, and zero as a key.
 SQL_MODE = {
-    "source": "",
+    "source": "ALLOW_INVALID_DATES",
     "target": "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION",
 }
 _ACCESS = {"source": "READ ONLY", "target": "READ WRITE"}
@@ -104,23 +108,29 @@ class MysqlDriver:
             await connection.close()
             return
         try:
+            connection.stop_reading()
             if connection.busy and connection.thread_id is not None:
                 with anyio.move_on_after(_KILL_S), suppress(Exception):
-                    await self._kill(connection)
+                    await self._kill(connection, "KILL")
         finally:
             connection.abort()
         await connection.wait_closed()
 
+    async def stop_statement(self, connection: Connection) -> None:
+        """Stop what a connection runs; its transaction goes on."""
+        if connection.thread_id is not None:
+            await self._kill(connection, "KILL QUERY")
+
     async def end_orphan(self, connection: Connection, endpoint: Any) -> None:
         """Do nothing: ``end`` kills whatever runs."""
 
-    async def _kill(self, connection: Connection) -> None:
+    async def _kill(self, connection: Connection, word: str) -> None:
         """Kill the session from another one, unless that is on another server."""
         other = await self.open(connection.endpoint)
         try:
             row = await other.fetchrow(_WHO)
             if row is not None and row[3:] == connection.server:
-                await other.execute(f"KILL {connection.thread_id}")
+                await other.execute(f"{word} {connection.thread_id}")
         finally:
             if isinstance(connection.endpoint, Url):
                 await other.close()

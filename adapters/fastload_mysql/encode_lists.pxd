@@ -1,11 +1,12 @@
 # Lists as arrays of JSON, whose own backslashes are escaped once more.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastload.kernels.encode_input cimport (
-    BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_ROOM, FaultCode, Input, Out, extent, is_null, load_bit
+    BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_NUMBER, NO_ROOM, FaultCode, Input, Out, extent, is_null, load_bit
 )
 from fastload.kernels.utf8 cimport is_utf8
 from fastload_mysql.encode_fields cimport form_of, has_room, put_word
+from fastload_mysql.encode_numbers cimport put_decimal
 
 cdef enum:
     MOST_ESCAPE = 7  # \\u0000
@@ -83,6 +84,25 @@ cdef inline FaultCode put_json_bool(const Input* item, int64_t row, Out* out) no
     else:
         put_word(out, b"false", 5)
     return NO_FAULT
+
+
+cdef inline FaultCode put_json_decimal(const Input* item, int64_t row, Out* out) noexcept nogil:
+    """Write a decimal, where it has no more digits than its server's JSON keeps."""
+    cdef const char* at = out.at
+    cdef const char* end
+    cdef FaultCode fault = put_decimal(item, row, out)
+    cdef uint64_t digits = 0
+    if fault != NO_FAULT:
+        return fault
+    end = out.at
+    while at < end and (at[0] == c"-" or at[0] == c"0" or at[0] == c"."):
+        at += 1
+    while end > at and ((end - 1)[0] == c"0" or (end - 1)[0] == c"."):
+        end -= 1
+    while at < end:
+        digits += at[0] != c"."
+        at += 1
+    return NO_FAULT if digits <= form_of(item).most_magnitude else NO_NUMBER
 
 
 cdef inline FaultCode put_json_text(const Input* item, int64_t row, Out* out) noexcept nogil:

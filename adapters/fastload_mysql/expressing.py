@@ -44,7 +44,7 @@ def default_of(text: str, column: Column, server: Server) -> Words:
     An expression stands in brackets, and so does every default of a text without a length.
     """
     bare = unbracketed(text)
-    if _NOW.fullmatch(bare) and column.type.startswith(("datetime", "timestamp")):
+    if _is_moment(bare, column):
         # The server refuses a fraction other than the column's.
         fraction = _FRACTION.match(column.type)
         return Words(f"CURRENT_TIMESTAMP({fraction[1]})" if fraction else "CURRENT_TIMESTAMP")
@@ -53,6 +53,17 @@ def default_of(text: str, column: Column, server: Server) -> Words:
     if not server.has_expression_defaults:
         return Words(None, _TOO_OLD)
     return Words(f"({bare})")
+
+
+def is_plain(text: str, column: Column) -> bool:
+    """Say whether a default is a literal or the present moment, which every server has."""
+    bare = unbracketed(text)
+    return _LITERAL.fullmatch(bare) is not None or _is_moment(bare, column)
+
+
+def _is_moment(bare: str, column: Column) -> bool:
+    moment = column.type.startswith(("datetime", "timestamp"))
+    return moment and _NOW.fullmatch(bare) is not None
 
 
 def unbracketed(text: str) -> str:

@@ -10,6 +10,7 @@ from fastload.errors import UnsupportedType
 from fastload.model import Column, Fit
 from fastload_mysql.declaring import declare
 from fastload_mysql.flavours import DIALECT, Server
+from fastload_mysql.sound_texts import AMBIGUOUS
 
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(\d+))?\)")
 _INTEGERS = (
@@ -54,6 +55,8 @@ _LENGTHS = {
     "uuid_text": _UUID_CHARACTERS,
     "interval": _INTERVAL_CHARACTERS,
 }
+_DECIMALS = re.compile(r"list(_view)?<.*decimal")
+_DOUBLE_DIGITS = 15  # that any decimal of so many keeps
 _UNSPELLED = "spacing, order of members and repeated members"
 
 
@@ -69,6 +72,8 @@ def fit(source: Column, target: Column, dialect: str, server: Server) -> Fit:
             return Fit(possible=False, reason=error.message)
     exact = own and _takes_exact(source, target)
     native = _takes_native(source, target)
+    if exact and _charset(source) in AMBIGUOUS:
+        native = False
     same = own and _is_same(source, target)
     if not (same or exact or native):
         return Fit(possible=False, reason=f"{source.type} is not written into {target.type}")
@@ -87,11 +92,14 @@ def word(source: Column, target: Column) -> str:
     """Return the encoder's word for values of the source column in the target column.
 
     It is the target's own, but for values that its type has another form of: a moment with a
-    zone in a column without one, and what is written as text.
+    zone in a column without one, what is written as text, and decimals in MySQL's documents, of
+    which all that come as text become doubles. MariaDB's are longtext, and keep every digit.
     """
     own, name = target.extra["encode"], _word(target)
     if name == "datetime" and ", tz=" in source.arrow:
         return own.replace("datetime", "datetime_utc")
+    if own == "json" and "json" not in target.extra and _DECIMALS.search(source.arrow):
+        return f"json:{_DOUBLE_DIGITS}"
     if name in _TEXTS and source.arrow == "arrow.uuid":
         return "uuid_text"
     if name in _TEXTS and source.arrow == "month_day_nano_interval":
@@ -130,9 +138,15 @@ def _members(column: Column) -> set[str]:
 
 
 def _takes_exact(source: Column, target: Column) -> bool:
-    """Say whether texts of dates that are none, and the like, go from one to the other."""
+    """Say whether texts of dates that are none, and the like, go from one to the other.
+
+    Texts go as bytes into a column of their own character set that is as long.
+    """
     if "decode_exact" not in source.extra or "encode_exact" not in target.extra:
         return False
+    if _word(source) in ("text", "char"):
+        same = _charset(source) == _charset(target) and not _members(target)
+        return same and source.extra["encode"] == target.extra["encode"]
     return _word(source) == _word(target)
 
 

@@ -25,6 +25,10 @@ _PLUGIN_UNKNOWN = 2059
 _NO_COMPRESSION = 2066
 
 
+class NoGreeting(TimeoutError):
+    """The connection stands, and the server has said nothing, though it is the one to begin."""
+
+
 class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
     """A connection that is not made yet; ``login`` makes it.
 
@@ -35,6 +39,7 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         compresses: Whether to compress what follows the login.
         password: Of the user, if there is one.
         connect_timeout: Seconds from the first packet to the end of the login.
+        greeting_timeout: Seconds until the server's first packet, with which a login begins.
         options: Everything else that the driver takes.
     """
 
@@ -44,6 +49,7 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         tls_demanded: bool,
         trusts_offered_key: bool,
         connect_timeout: float,
+        greeting_timeout: float,
         password: str = "",
         compresses: bool = False,
         **options: Any,
@@ -56,9 +62,9 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         self._ssl_context: ssl.SSLContext | None = options.get("ssl")
         self._tls_demanded = tls_demanded
         self._compresses = compresses
-        self._reads_header = False
+        self._reads_header = self._awaits_greeting = False
         self._opened: Any = None
-        self._timeout_s = connect_timeout
+        self._timeout_s, self._greeting_s = connect_timeout, greeting_timeout
         # One statement at a time: none can be smuggled in behind another.
         self.client_flag &= ~CLIENT.MULTI_STATEMENTS
         if compresses:
@@ -69,9 +75,11 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         try:
             with anyio.fail_after(self._timeout_s):
                 await self._connect()
-        except BaseException:
+        except BaseException as error:
             self.close()
             await self._closed()
+            if self._awaits_greeting and _is_timeout(error):
+                raise NoGreeting from None
             raise
         finally:
             self._password = ""
@@ -100,7 +108,10 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
                 await self._opened.wait_closed()
 
     async def _get_server_information(self) -> None:
-        await super()._get_server_information()
+        self._awaits_greeting = True
+        with anyio.fail_after(self._greeting_s):
+            await super()._get_server_information()
+        self._awaits_greeting = False
         if not self._ssl_context or self.server_capabilities & CLIENT.SSL:
             return
         if self._tls_demanded:
@@ -145,6 +156,11 @@ class ServerConnection(aiomysql.Connection):  # type: ignore[misc]  # it has no 
         packet.check_error()
         self._auth_plugin_used = plugin_name.decode()
         return packet
+
+
+def _is_timeout(error: BaseException) -> bool:
+    # The driver wraps what it meets while it connects.
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
 
 
 def _ed25519_answer(password: bytes, challenge: bytes) -> bytes:

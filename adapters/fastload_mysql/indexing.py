@@ -173,7 +173,7 @@ def foreign_key(
     }
     if "DEFERRABLE" in found.actions.replace("NOT DEFERRABLE", ""):
         reason = "MySQL checks it with every row, not at the commit"
-        told.append(NotCarried("deferral of foreign key", f"{here.name}.{found.name}", reason))
+        told.append(NotCarried("deferral of foreign key", here.name.member(found.name), reason))
     made = msgspec.structs.replace(found, **actions, actions="", extra={}, comment=None)
     return made, told
 
@@ -182,7 +182,7 @@ def _action(
     found: ForeignKey, event: str, here: Table, bases: Set[str], told: list[NotCarried]
 ) -> str:
     action: str = getattr(found, event)
-    name = f"{here.name}.{found.name}"
+    name = here.name.member(found.name)
     words = event.upper().replace("_", " ")
     if action not in _KEPT_ACTIONS:
         told.append(NotCarried("action of foreign key", name, f"MySQL has no {words} {action}"))

@@ -38,7 +38,7 @@ def space_of(column: Column) -> KeySpace | None:
     if column.labels or "members" in column.extra or "retyped" in column.extra:
         return None  # sorted by number, or by values of another type than what is read
     codec = column.extra["decode"]
-    if codec == "text":
+    if codec in ("text", "checked_text"):
         return _text(column)
     return _SPACES.get(codec.partition(":")[0]) or _SPACES.get(codec)
 
@@ -55,6 +55,8 @@ def _text(column: Column) -> KeySpace | None:
     charset, collation = column.extra.get("charset"), column.collation
     if charset is None or collation is None:
         return None
+    if "_nopad_" in collation and column.type.startswith("char"):
+        return None  # MariaDB's indexes pad what its comparisons do not: a tab is before nothing
     guesses = key_texts.guesses(charset, folded=not collation.endswith("_bin"))
     return KeySpace(
         "HEX({})",

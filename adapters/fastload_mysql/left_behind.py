@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from fastload.model import NotCarried, QualifiedName, Table
+from fastload.naming import column_of, spelled
 from fastload_mysql import catalog_queries as queries
 from fastload_mysql.catalog_queries import Session
 from fastload_mysql.relations import Relation
@@ -60,7 +61,7 @@ async def _of_databases(connection: Session, schemas: Collection[str]) -> list[N
         if row["kind"] == "grants":
             found.append(NotCarried("grants", row["schema"], _GRANTS))
         else:
-            found.append(NotCarried(row["kind"], f"{row['schema']}.{row['name']}", _NOT_YET))
+            found.append(NotCarried(row["kind"], spelled(row["schema"], row["name"]), _NOT_YET))
     return found
 
 
@@ -74,7 +75,10 @@ def _of_table(table: Table) -> list[NotCarried]:
         found.append(NotCarried("link of table", name, reason))
     reason = "the server's catalogue writes ? for characters beyond U+FFFF, which may be meant"
     for column in table.columns:
+        if "uncounted" in column.extra:
+            because = f"read as {column.type}, which is not counted up"
+            found.append(NotCarried("identity", f"{name}.{column.name}", because))
         shown = "".join(column.labels) + column.extra.get("members", "") + (column.default or "")
         if "?" in shown and column.extra.get("charset") in _BEYOND_THE_CATALOGUE:
-            found.append(NotCarried("spelling in column", f"{name}.{column.name}", reason))
+            found.append(NotCarried("spelling in column", column_of(name, column.name), reason))
     return found

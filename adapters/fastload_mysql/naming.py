@@ -19,6 +19,7 @@ from fastload.model import (
     Sequence,
     Table,
 )
+from fastload.naming import option, spelled
 from fastload.schema_work import free_name
 from fastload_mysql.flavours import Server
 from fastload_mysql.quoting import ident
@@ -114,7 +115,8 @@ def _check_tables(tables: Iterable[Table], *, folded: bool) -> None:
                 f"{other} and {name} are one table here, where case does not tell names apart",
                 side="target",
                 table=str(name),
-                hint=f"give one of them another name: rename={{{str(name)!r}: ...}}",
+                hint="give one of them another name: "
+                + option("rename", str(name), spelled(f"{name.name}_2")),
             )
 
 
@@ -137,7 +139,8 @@ def _check_columns(table: Table) -> None:
                 side="target",
                 table=str(table.name),
                 column=column.name,
-                hint=f"give one of them another name: rename={{'{table.name}.{column.name}': ...}}",
+                hint="give one of them another name: "
+                + option("rename", table.name.member(column.name), f"{column.name}_2"),
             )
 
 
@@ -150,5 +153,5 @@ def _check_name(name: str, what: str, table: Table) -> None:
             side="target",
             table=str(table.name),
             hint="MySQL takes up to 64 characters, none beyond U+FFFF and no space at the end: "
-            "rename={...} gives another name",
+            "`rename` gives another name",
         ) from None

@@ -21,7 +21,7 @@ def narrowed(table: Table, server: Server, left: list[NotCarried]) -> Table:
         found = sorted(wide & set(columns))
         if found:
             reason = f"this server indexes {most} bytes of a column, and {found[0]} may have more"
-            left.append(NotCarried(kind, f"{table.name}.{name}", reason))
+            left.append(NotCarried(kind, table.name.member(name), reason))
         return not found
 
     return msgspec.structs.replace(
@@ -39,7 +39,7 @@ def _index(table: Table, index: Index, most: int, left: list[NotCarried]) -> Ind
     columns = tuple(_part(table, c, most) for c in index.columns)
     if columns == index.columns:
         return index
-    name = f"{table.name}.{index.name}"
+    name = table.name.member(index.name)
     if index.unique:
         reason = f"this server indexes {most} bytes of a column"
         left.append(NotCarried("unique index", name, reason))

@@ -42,10 +42,10 @@ def told(table: QualifiedName, column: str, sequence: SequenceModel) -> Iterable
     """Yield what AUTO_INCREMENT has no words for."""
     if sequence.increment > 1:
         reason = f"AUTO_INCREMENT counts by auto_increment_increment, not by {sequence.increment}"
-        yield NotCarried("step of column", f"{table}.{column}", reason)
+        yield NotCarried("step of column", table.member(column), reason)
     if sequence.cycle:
         reason = "AUTO_INCREMENT does not begin anew at its end"
-        yield NotCarried("cycle of column", f"{table}.{column}", reason)
+        yield NotCarried("cycle of column", table.member(column), reason)
 
 
 def next_value(sequence: SequenceModel) -> int | None:

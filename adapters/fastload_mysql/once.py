@@ -29,6 +29,7 @@ from fastload_mysql.relations import is_there
 from fastload_mysql.state import MysqlState
 from fastload_mysql.state_tables import PREFIX, Tables
 from fastload_mysql.transaction import transaction
+from fastload_mysql.writing_rights import check_rights
 
 _LOOK_UP_S = 15.0
 _LOOK_AGAIN_S = 0.2
@@ -56,6 +57,8 @@ class Once:
 
     async def run(self) -> Receipt:
         """Do the plan, or nothing of it."""
+        async with self._sessions.lend() as connection:
+            await check_rights(connection, self._tables, self._plan, renames=self._made)
         try:
             await self._make()
             full = await self._write_rows()

@@ -10,6 +10,7 @@ from fastload.errors import ConfigError
 from fastload.model import Column, Partition, Table
 from fastload.partition import Boundary
 from fastload_mysql.access import Access, by_column, clustered
+from fastload_mysql.ascending import ascending, ascending_keys
 from fastload_mysql.connection import Connection
 from fastload_mysql.histogram import Histogram
 from fastload_mysql.key_space import known_space, space_of
@@ -27,7 +28,8 @@ async def plan_partitions(
     else:
         access = by_column(table, _chosen(table, spec.by).name)
     if access.index_name is not None:
-        boundaries = await Histogram(connection, table, access).boundaries(spec.want)
+        found = await Histogram(connection, table, access).boundaries(spec.want)
+        boundaries = await ascending(connection, table, access.columns, found)
     else:
         boundaries = await _sorted_by_server(connection, table, access, spec)
     return partition.key_ranges(
@@ -65,22 +67,24 @@ async def _sorted_by_server(
 ) -> list[Boundary]:
     """Cut by a column without an index: the server sorts it, once, or on old ones for each part."""
     (column,) = access.columns
-    space, name = known_space(table.column(column)), ident(column)
+    name, told = ident(column), known_space(table.column(column)).tell.format("k")
     rest = f"FROM {qualified(table.name)} WHERE {name} IS NOT NULL"
     rest += f" AND ({spec.where})" if spec.where else ""
     if connection.product.has_windows:
         parts = f"SELECT {name} AS k, NTILE({spec.want}) OVER (ORDER BY {name}) AS part {rest}"
         cuts = f"SELECT MIN(k) AS k FROM ({parts}) AS parts WHERE part > 1 GROUP BY part"
-    else:
-        count = await connection.fetchval(f"SELECT COUNT(*) {rest}")
-        offsets = sorted({count * i // spec.want for i in range(1, spec.want)} - {0})
-        cuts = " UNION ALL ".join(
-            f"(SELECT {name} AS k {rest} ORDER BY {name} LIMIT 1 OFFSET {n})" for n in offsets
+        rows = await connection.fetch(
+            f"SELECT {told} FROM ({ascending_keys(cuts)}) AS k ORDER BY n"
         )
+        return [(str(row[0]),) for row in rows]
+    count = await connection.fetchval(f"SELECT COUNT(*) {rest}")
+    offsets = sorted({count * i // spec.want for i in range(1, spec.want)} - {0})
+    cuts = " UNION ALL ".join(
+        f"(SELECT {name} AS k {rest} ORDER BY {name} LIMIT 1 OFFSET {n})" for n in offsets
+    )
     if not cuts:
         return []
     rows = await connection.fetch(
-        f"SELECT {space.tell.format('k')} FROM (SELECT DISTINCT k FROM ({cuts}) AS cuts) AS cuts "
-        "ORDER BY k"
+        f"SELECT {told} FROM (SELECT DISTINCT k FROM ({cuts}) AS cuts) AS cuts ORDER BY k"
     )
-    return [(str(row[0]),) for row in rows]
+    return await ascending(connection, table, access.columns, [(str(row[0]),) for row in rows])

@@ -7,7 +7,7 @@ Protocol Resultset"; MariaDB Knowledge Base, "Server Response Packets (Binary Pr
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ class Result:
         while True:
             yield await self._wire.piece()
 
-    async def batches(self, decoder: RowsDecoder) -> AsyncIterator[Batch]:
+    async def batches(self, decoder: RowsDecoder) -> AsyncGenerator[Batch, None]:
         """Decode all rows, and finish.
 
         Raises:
@@ -76,6 +76,22 @@ class Result:
         self.finish(decoder)
         if decoder.rows_held:
             yield decoder.take()
+
+    async def drain(self, decoder: RowsDecoder) -> None:
+        """Read to the end of rows that nobody wants; the connection is in step again.
+
+        Raises:
+            Unrepresentable: As the decoder says, or has said.
+            DecodeError: What comes are no rows.
+            OSError: The connection was lost.
+        """
+        while not decoder.ended:
+            decoder.feed(b"")
+            if decoder.full:
+                decoder.take()
+            elif not decoder.ended:
+                decoder.feed(await self._wire.piece())
+        self.finished = self._wire.empty
 
     def finish(self, decoder: RowsDecoder) -> None:
         """Check that the decoder saw the end; the connection is in step again.

@@ -22,7 +22,7 @@ def ident(name: str) -> str:
     if len(name) > _LONGEST_NAME:
         raise ConfigError(
             f"the name {name!r} is longer than {_LONGEST_NAME} characters",
-            hint="rename it with rename={...}",
+            hint="`rename` gives another name",
         )
     return "`" + name.replace("`", "``") + "`"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -34,9 +34,12 @@ class Relation(msgspec.Struct, frozen=True):
         return self.kind in _TABLES
 
 
-async def read_relations(connection: Session, default_schema: str | None) -> list[Relation]:
-    """Return what is in the default database, or in every user's database."""
-    where = "TRUE" if default_schema is None else f"table_schema = {literal(default_schema)}"
+async def read_relations(
+    connection: Session, default_schema: str | None, others: Iterable[str] = ()
+) -> list[Relation]:
+    """Return what is in the default database and in others, or in every user's database."""
+    schemas = [literal(s) for s in dict.fromkeys((default_schema or "", *others))]
+    where = "TRUE" if default_schema is None else f"table_schema IN ({', '.join(schemas)})"
     rows = await connection.fetch_named(queries.RELATIONS.format(where=where))
     return [Relation(QualifiedName(r["schema"], r["name"]), r["kind"]) for r in rows]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from fastload.errors import ConfigError
 from fastload.model import Table
+from fastload.naming import spelled
 from fastload_mysql.typemap import BOOLEAN, GEOMETRIES, ColumnFacts, Forms, forms
 
 _WHOLE = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -120,6 +121,6 @@ def check_retyped(tables: Sequence[Table], types: Mapping[tuple[str, str, str], 
         if table and column not in {c.name for c in table.columns}:
             near = difflib.get_close_matches(column, [c.name for c in table.columns], 3, 0.3)
             raise ConfigError(
-                f"types names a column that {schema}.{name} does not have: {column!r}",
-                hint=f"did you mean {', '.join(near)}?" if near else None,
+                f"types names a column that {table.name} does not have: {column!r}",
+                hint=f"did you mean {', '.join(map(spelled, near))}?" if near else None,
             )

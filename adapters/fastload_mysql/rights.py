@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from fastload.errors import FastloadError
+from fastload.model import Catalog
 from fastload_mysql.connection import Connection
 from fastload_mysql.quoting import ident, literal
 
@@ -29,6 +31,10 @@ _ALSO = {
     "REPLICATION CLIENT": ("BINLOG MONITOR", "SUPER"),
     "BINLOG MONITOR": ("REPLICATION CLIENT", "SUPER"),
 }
+
+
+# Started with skip_grant_tables; and an account that only such a server lets in.
+_NO_GRANTS = ((1290,), (1141,))
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +92,33 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
         return list(found.values())
 
 
+async def known_rights(connection: Connection) -> Rights | None:
+    """Return the rights of the session's user; None on a server that keeps none."""
+    try:
+        return await read_rights(connection)
+    except FastloadError as error:
+        if error.__cause__ is not None and error.__cause__.args[:1] in _NO_GRANTS:
+            return None
+        raise
+
+
 async def read_rights(connection: Connection) -> Rights:
     """Return the rights of the session's user, those of its active roles included."""
     account = str(await connection.fetchval("SELECT CURRENT_USER()"))
     lines = [str(row[0]) for row in await connection.fetch("SHOW GRANTS")]
-    return parse(_login(account), lines)
+    return parse(login(account), lines)
+
+
+def unseen(rights: Rights, database: str | None, found: Catalog) -> tuple[str, ...]:
+    """Return what is to be said where there may be tables that this user does not see."""
+    if rights.may("SELECT", database):
+        return ()
+    schemas = [database] if database is not None else list(found.schemas)
+    if database is None and all(rights.may("SELECT", s) for s in schemas):
+        return ("only databases granted to this user are seen",)
+    single = [s for s in schemas if not rights.may("SELECT", s)]
+    told = f"only tables granted one by one are seen in {', '.join(single)}"
+    return (f"{told}; all of them: {'; '.join(rights.grant(['SELECT'], s) for s in single)}",)
 
 
 def parse(login: str, lines: Sequence[str]) -> Rights:
@@ -119,7 +147,8 @@ def parse(login: str, lines: Sequence[str]) -> Rights:
     )
 
 
-def _login(account: str) -> str:
+def login(account: str) -> str:
+    """Return an account as GRANT takes it."""
     # A host has no @ in it, a user may.
     user, _, host = account.rpartition("@")
     return f"{literal(user)}@{literal(host)}"

@@ -29,7 +29,7 @@ from fastload_mysql.rows_framing cimport (
 from fastload_mysql.rows_values cimport (
     BAD_BIT, BAD_DATE, BAD_DECIMAL, BAD_PACKET, BAD_ROW, BAD_ROW_END, BAD_ROW_HEADER,
     BAD_ROW_SIZE, BAD_SEQUENCE, BAD_TIME, BAD_TRAILER, BAD_UUID, decode_bit, decode_bit1,
-    decode_bool, decode_bytes, decode_date, decode_datetime, decode_time, decode_uuid
+    decode_bool, decode_bytes, decode_checked, decode_date, decode_datetime, decode_time, decode_uuid
 )
 
 from fastload.errors import SourceError
@@ -65,8 +65,10 @@ _SHORT = {
     "time": (12, b"tDu"), "bit": (8, b"L"), "bit1": (1, b"b"), "uuid": (36, b"w:16"),
 }
 _VARIABLE = {
-    "text": b"u", "json": b"u", "opaque_text": b"u", "blob": b"z", "raw": b"z",
+    "text": b"u", "json": b"u", "checked_text": b"u", "checked_json": b"u", "opaque_text": b"u",
+    "blob": b"z", "raw": b"z",
 }
+cdef int MOST_TOLD_BYTES = 40
 cdef int MOST_DECIMAL_BYTES = 0xFA
 
 
@@ -86,7 +88,7 @@ cdef int set_up(Codec* codec, Form* form, str word, uint32_t most) except -1:
     elif name in _VARIABLE:
         codec.column.has_offsets = True
         codec.utf8 = name not in ("blob", "raw")
-        codec.decode = &decode_bytes
+        codec.decode = &decode_checked if name.startswith("checked_") else &decode_bytes
         add_scratch(codec)
     else:
         raise ValueError(f"no codec {word!r}")
@@ -139,7 +141,7 @@ def _field(str name, str word):
 
 def _extension(str kind, str type_name):
     """Return the metadata of Arrow's canonical extension types."""
-    if kind == "json":
+    if kind == "json" or kind == "checked_json":
         return {"ARROW:extension:name": "arrow.json", "ARROW:extension:metadata": ""}
     if kind == "uuid":
         return {"ARROW:extension:name": "arrow.uuid", "ARROW:extension:metadata": ""}
@@ -310,6 +312,8 @@ def _told(str word, bytes value):
         return str(struct.unpack("b", value)[0])
     if kind == "decimal":
         return value.decode("ascii", "replace")
+    if kind.startswith("checked_"):
+        return _told_bytes(value[1:])
     if kind not in _SHORT:
         return f"a value of {len(value)} bytes"
     year, month, day, hour, minute, second, micro = struct.unpack("<H5BI", value.ljust(11, b"\0"))
@@ -317,3 +321,11 @@ def _told(str word, bytes value):
     if kind == "date" and len(value) <= 4:
         return date
     return f"{date} {hour:02}:{minute:02}:{second:02}" + (f".{micro:06}" if micro else "")
+
+
+def _told_bytes(bytes value):
+    """Return the bytes that stand behind the mark of a text that is none."""
+    if not value:
+        return "'' (the enum's error value)"
+    more = "…" if len(value) > MOST_TOLD_BYTES else ""
+    return f"0x{value[:MOST_TOLD_BYTES].hex()}{more} (not all of it is in Unicode)"

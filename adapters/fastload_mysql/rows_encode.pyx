@@ -13,7 +13,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport calloc, free
 
 from fastload.kernels.encode_input cimport (
-    ITEMS, NO_FAULT, NO_MOMENT, NOT_FINITE, NOT_WHOLE, NOTHING, OTHER_LENGTH,
+    ITEMS, NO_FAULT, NO_MOMENT, NO_NUMBER, NOT_FINITE, NOT_WHOLE, NOTHING, OTHER_LENGTH,
     TOO_MANY_BYTES, TOO_MANY_CHARACTERS, TOO_MANY_DIGITS, TRAILING_SPACES, VARIABLE, FaultCode,
     Input, Out
 )
@@ -25,7 +25,9 @@ from fastload_mysql.encode_floats cimport (
     fill_powers, put_double, put_double_as_float, put_float, put_float_as_double
 )
 from fastload_mysql.encode_literals cimport put_null_literal, put_tuples
-from fastload_mysql.encode_lists cimport put_json_bool, put_json_null, put_json_text, put_list
+from fastload_mysql.encode_lists cimport (
+    put_json_bool, put_json_decimal, put_json_null, put_json_text, put_list
+)
 from fastload_mysql.encode_moments cimport put_date, put_interval, put_moment, put_time
 from fastload_mysql.encode_numbers cimport (
     MOST_WHOLE, put_any_integer, put_bool, put_decimal, put_integer, put_year
@@ -43,6 +45,7 @@ _MESSAGES = {
     TOO_MANY_CHARACTERS: "{value} is longer than the column's {most} characters",
     TOO_MANY_BYTES: "{value} is longer than the column's {most} bytes",
     OTHER_LENGTH: "{value} does not have the length of the column, {size} bytes",
+    NO_NUMBER: "{value} has more digits than a double, which numbers of a json document are",
     TRAILING_SPACES: "{value} ends with a space, which a char column strips",
 }
 _HINTS = {
@@ -50,6 +53,7 @@ _HINTS = {
     TOO_MANY_CHARACTERS: "widen the target's column, or shorten the text first",
     TOO_MANY_BYTES: "widen the target's column, or shorten the value first",
     OTHER_LENGTH: "the server would fill it with zero bytes: make the target's column varbinary",
+    NO_NUMBER: "cast the items first: to text, to keep every digit, or to double precision",
     TRAILING_SPACES: "make the target's column varchar, or strip the text first",
 }
 # Codec word -> type, and the range of an integer's.
@@ -81,7 +85,7 @@ _NAMES = frozenset((*_INTEGERS, *_TEXTS, *_BYTES, *_MOMENTS, *_OTHERS))
 _LEAST_NUMBERS = {"decimal": 2, "bit": 1, "binary": 1, "char": 1}
 _MOST_NUMBERS = {
     "decimal": 2, "bit": 1, "binary": 1, "char": 1, "text": 1, "text_bytes": 1, "blob": 1,
-    "datetime": 1, "datetime_utc": 1, "timestamp": 1, "time": 1,
+    "datetime": 1, "datetime_utc": 1, "timestamp": 1, "time": 1, "json": 1,
 }  # fmt: skip
 _DAYS = (-719_162, 2_932_896)  # 0001-01-01 to 9999-12-31
 _DATETIMES = (-62_135_596_800_000_000, 253_402_300_799_999_999)
@@ -321,11 +325,16 @@ cdef class RowsEncoder(BatchEncoder):
         if len(form) == 1:
             return pair_value(input, field, name, numbers, form[0])
         # What a limited column would cut is known only once it is written.
-        if len(form) != 2 or name not in ("json", "text") or numbers:
+        if len(form) != 2 or name not in ("json", "text") or (numbers and name == "text"):
             return False
         input.layout, input.encode, input.is_large = ITEMS, &put_list, form[0] == b"+L"
         input.item = &self.items[i]
-        return pair_item(input.item, &self.fields[len(self.names) + i], form[1])
+        if not pair_item(input.item, &self.fields[len(self.names) + i], form[1]):
+            return False
+        if numbers and form[1].startswith(b"d:"):
+            self.fields[len(self.names) + i].most_magnitude = numbers[0]
+            input.item.encode = &put_json_decimal
+        return True
 
     cdef int64_t put_rows(
         self, int64_t row, int64_t end, Out* out, FaultCode* fault, int* column

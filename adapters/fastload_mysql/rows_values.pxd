@@ -88,6 +88,18 @@ cdef inline int decode_bytes(
     return append_values(codec, starts, count, end, limit, fault)
 
 
+cdef inline int decode_checked(
+    Codec* codec, const char** fields, int count, const char* limit, Fault* fault
+) noexcept nogil:
+    # Texts that begin with FF, as no UTF-8 does, are marked by the SELECT as having no form.
+    cdef int row, header
+    for row in range(count):
+        header = length_bytes(<unsigned char>fields[row][0])
+        if fields[row][0] != 0 and <unsigned char>fields[row][header] == 0xFF:
+            return fail(fault, NO_NATIVE_FORM, fields[row], row)
+    return decode_bytes(codec, fields, count, limit, fault)
+
+
 cdef inline int decode_bit(
     Codec* codec, const char** fields, int count, const char* limit, Fault* fault
 ) noexcept nogil:

@@ -2,8 +2,9 @@
 
 InnoDB has no snapshot that a second session could join. So all readers begin theirs while nothing
 can be committed, under a lock that is held for as long as they take to begin, some milliseconds.
-Where no lock can be had, MariaDB still tells where in the log each reader's snapshot stands:
-readers at one place see one moment. Elsewhere each has a cut of its own, and the result says so.
+Where no lock can be had, each has a cut of its own, and the result says so. MariaDB tells where in
+the log each reader's snapshot stands, but that proves nothing: two readers at one place differ by
+what is not logged, and a place told while others ask for theirs may be another's.
 
 Before the lock is released, every reader opens every table: the metadata locks that this leaves
 stop DDL until the readers end, which no snapshot of rows would notice.
@@ -26,7 +27,6 @@ from fastload_mysql.driver import Sessions
 from fastload_mysql.locking import locked
 from fastload_mysql.position import (
     Place,
-    logs_everything,
     position_at,
     position_under_lock,
     snapshot_place,
@@ -35,8 +35,6 @@ from fastload_mysql.proof import open_tables, prove
 
 _BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _ROLLBACK_S = 2.0
-# Beginning anew costs a millisecond; under load, several readers often meet in a few rounds.
-_ROUNDS = 20
 _UNKNOWN = Cut(visible="")
 
 
@@ -128,17 +126,13 @@ class MysqlSnapshot:
         self._settle_together(position)
 
     async def begin_without_lock(self, refused: str) -> None:
-        """Begin all readers at one moment if they happen to meet, or each at its own."""
-        first, rounds = self._idle[0], 0
-        one = len(self._idle) == 1
-        comparable = not one and await logs_everything(first.connection)
-        while rounds == 0 or (comparable and not one and rounds < _ROUNDS):
-            await self._each(Reader.begin)
-            await self._each(Reader.find_place)
-            one = one or (comparable and len({r.place for r in self._idle}) == 1)
-            rounds += 1
+        """Begin all readers, each at a moment of its own; one alone sees one."""
+        await self._each(Reader.begin)
+        for reader in self._idle:  # not side by side: see ``snapshot_place``
+            await reader.find_place()
         await self._each(self._open)
-        if one:
+        first = self._idle[0]
+        if len(self._idle) == 1:
             self._settle_together(await position_at(first.connection, first.place))
             return
         because = f"every reader began at a moment of its own, as {refused}"

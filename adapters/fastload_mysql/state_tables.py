@@ -55,7 +55,8 @@ class Tables:
 
     def __init__(self, schema: str) -> None:
         self.schema = schema
-        names = {kind: qualified(QualifiedName(schema, PREFIX + kind)) for kind in _TABLES}
+        self.names = [QualifiedName(schema, PREFIX + kind) for kind in _TABLES]
+        names = {kind: qualified(n) for kind, n in zip(_TABLES, self.names, strict=True)}
         self.runs, self.receipts = names["runs"], names["receipts"]
         self.steps, self.barrier = names["steps"], names["barrier"]
         self.tables = names["tables"]

@@ -11,16 +11,19 @@ from collections.abc import Iterable
 
 from fastload.errors import ConstraintError, StateError
 from fastload.model import Plan, Step
+from fastload.steps import telling
 from fastload_mysql import state, target_proof
 from fastload_mysql.connection import Connection
 from fastload_mysql.databases import make_database
 from fastload_mysql.named_lock import Held, holding
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
+from fastload_mysql.writing_rights import check_rights
 
 
 async def prepare(connection: Connection, tables: Tables, plan: Plan) -> int:
     """Run the before-data steps, then store the plan durably; see ``Target.prepare``."""
+    await check_rights(connection, tables, plan)
     async with tables.alone(connection):
         await make_state(connection, tables)
         # First: their writers must not fill what is cleared here.
@@ -70,9 +73,10 @@ async def run_step(
 async def run_statements(connection: Connection, step: Step) -> None:
     """Run the statements whose work is not there, then the queries that may contradict it."""
     done = step.done or ("",) * len(step.statements)
-    for statement, query in zip(step.statements, done, strict=True):
-        if not (query and await connection.fetchval(query) == 1):
-            await connection.execute(statement)
+    with telling(step):
+        for statement, query in zip(step.statements, done, strict=True):
+            if not (query and await connection.fetchval(query) == 1):
+                await connection.execute(statement)
     await _check(connection, step, step.refuted_by)
 
 

@@ -12,6 +12,7 @@ from fastload_mysql.create_column import ColumnText
 from fastload_mysql.create_table import CreateTable
 from fastload_mysql.quoting import literal
 from fastload_mysql.retyping import retyped
+from fastload_mysql.sound_texts import sound, with_bytes
 from fastload_mysql.typemap import ColumnFacts, Forms, forms
 
 # Engines whose tables are elsewhere: their options may hold passwords.
@@ -57,6 +58,7 @@ def table_of(
         comment=facts["comment"] or None,
         rows=int(facts["rows"] or 0),
         bytes=int(facts["bytes"] or 0),
+        partitioned=create.partitioning is not None,
         extra=_extra(facts, create, text),
     )
 
@@ -97,8 +99,9 @@ def _collated_definition(definition: str, row: Row) -> str:
 def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None) -> Column:
     facts = ColumnFacts(type=row["type"], json=text.json, table=str(table), column=row["name"])
     if wanted is not None:
-        return _retyped(row, *retyped(facts, wanted))
-    found = forms(facts)
+        type_, found = retyped(facts, wanted)
+        return _retyped(row, text, type_, sound(found, facts, row["charset"]))
+    found = with_bytes(sound(forms(facts), facts, row["charset"]), facts, row["charset"])
     return Column(
         name=row["name"],
         type=row["type"],
@@ -110,10 +113,13 @@ def _column(table: QualifiedName, row: Row, text: ColumnText, wanted: str | None
         generated=text.generated,
         on_update=text.on_update,
         length=found.length,
+        virtual=text.generated is not None and not text.stored,
         labels=found.labels,
+        members=tuple(found.members),
         collation=row["collation"],
         folds=_folds(row, found, text),
         padded=facts.base == "char",
+        dated=text.period is not None,
         comment=row["comment"] or None,
         extra=_column_extra(found, row, text),
     )
@@ -133,15 +139,20 @@ def _default(text: str | None, charset: str | None) -> str | None:
     return literal(bytes.fromhex(text[2:]).decode(_ENCODINGS[charset]))
 
 
-def _retyped(row: Row, type_: str, found: Forms) -> Column:
+def _retyped(row: Row, text: ColumnText, type_: str, found: Forms) -> Column:
+    extra = {**codecs(found), "retyped": "yes"}
+    counts = text.auto_increment and type_.startswith("bigint")
+    if text.auto_increment and not counts:
+        extra["uncounted"] = "yes"
     return Column(
         name=row["name"],
         type=type_,
         arrow=found.arrow,
         nullable=row["nullable"] == "YES",
+        identity="by default" if counts else None,
         length=found.length,
         comment=row["comment"] or None,
-        extra={**codecs(found), "retyped": "yes"},
+        extra=extra,
     )
 
 

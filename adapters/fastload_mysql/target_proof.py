@@ -22,7 +22,8 @@ _SHAPE = """(SELECT SHA2(GROUP_CONCAT(QUOTE(c.column_name), ' ', c.column_type, 
        COALESCE(c.character_set_name, '') ORDER BY c.ordinal_position), 256)
 FROM information_schema.columns c WHERE c.table_schema = {0} AND c.table_name = {1})"""
 _OURS = "run = %s AND table_schema = %s AND table_name = %s"
-_NAME = "CONVERT(t.target_name USING utf8mb4)"
+# Otherwise tables would be taken for others whose names differ in case or accents alone.
+_EXACTLY = "CONVERT(t.{} USING utf8mb4) COLLATE utf8mb4_bin"
 _ASKED_AT_ONCE = 200
 
 
@@ -75,7 +76,7 @@ async def prove_all(connection: Connection, tables: Tables, run: str, *, columns
     """
     rows = await connection.fetch(
         f"SELECT t.target_schema, t.target_name, t.shape, "
-        f"{_SHAPE.format('CONVERT(t.target_schema USING utf8mb4)', _NAME)}, "
+        f"{_SHAPE.format(*map(_EXACTLY.format, ('target_schema', 'target_name')))}, "
         f"EXISTS (SELECT 1 FROM {tables.receipts} r WHERE r.run = t.run AND r.table_schema = "
         "t.table_schema AND r.table_name = t.table_name AND r.`rows` > 0) "
         f"FROM {tables.tables} t WHERE t.run = %s",

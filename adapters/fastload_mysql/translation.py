@@ -126,7 +126,7 @@ class _Translation:
         return declared
 
     def _column(self, table: Table, column: Column, longest: int | None) -> Column:
-        name = f"{table.name}.{column.name}"
+        name = table.name.member(column.name)
         found = declare(column, server=self._server, table=str(table.name), longest=longest)
         if found.note:
             self._leave(found.note[0], name, found.note[1])
@@ -139,6 +139,8 @@ class _Translation:
         extra = {"encode": found.encode}
         if found.charset:
             extra["charset"] = found.charset
+        if found.encode == "json" and self._server.is_mariadb:
+            extra["json"] = "yes"
         return Column(
             name=column.name,
             type=found.type,
@@ -167,7 +169,7 @@ class _Translation:
             made = msgspec.structs.replace(moved, type=long, length=None)
             columns = [made if c is moved else c for c in columns]
             reason = f"made as {long}: a row has no room for {moved.type}"
-            self._leave("length of column", f"{table.name}.{moved.name}", reason)
+            self._leave("length of column", table.name.member(moved.name), reason)
         return columns
 
     def _table_comment(self, table: Table) -> str | None:
@@ -185,7 +187,10 @@ class _Translation:
     def _keys(self, source: Table, here: Table) -> tuple[Key, ...]:
         made = []
         for key in source.keys:
-            kind, name = ("primary key" if key.primary else "unique key"), f"{here.name}.{key.name}"
+            kind, name = (
+                ("primary key" if key.primary else "unique key"),
+                here.name.member(key.name),
+            )
             with self._leaving(kind, name):
                 made.append(indexing.key(key, here))
                 self._comment(kind, name, key)
@@ -201,7 +206,7 @@ class _Translation:
     def _indexes(self, source: Table, here: Table) -> tuple[Index, ...]:
         made = []
         for index in source.indexes:
-            name = f"{here.name}.{index.name}"
+            name = here.name.member(index.name)
             with self._leaving("unique index" if index.unique else "index", name):
                 made.append(indexing.index(index, here, source, self._read, self._server))
                 self._comment("index", name, index)
@@ -237,7 +242,7 @@ class _Translation:
     def _counted(
         self, here: Table, column: Column, sequence: SequenceModel | None, *, first: bool
     ) -> tuple[Column, bool]:
-        name = f"{here.name}.{column.name}"
+        name = here.name.member(column.name)
         why = numbering.obstacle(here, column, sequence)
         if why is None and not first:
             why = "a table has one AUTO_INCREMENT column"
@@ -253,7 +258,7 @@ class _Translation:
 
     def _with_expressions(self, source: Table, column: Column, counting: str | None) -> Column:
         """Say defaults and generated values in this server's words."""
-        name = f"{source.name}.{column.name}"
+        name = source.name.member(column.name)
         if column.on_update is not None:
             self._leave("ON UPDATE of column", name, "it is in another database's words")
             column = msgspec.structs.replace(column, on_update=None)
@@ -294,7 +299,7 @@ class _Translation:
             kept: list[ForeignKey] = []
             bases = self._bases[table.name]
             for foreign in table.foreign_keys:
-                name = f"{table.name}.{foreign.name}"
+                name = table.name.member(foreign.name)
                 with self._leaving("foreign key", name):
                     key, told = indexing.foreign_key(foreign, table, here, bases)
                     self._left += told
@@ -311,7 +316,7 @@ class _Translation:
     def _with_checks(self, here: Table, source: Table) -> Table:
         made = []
         for check in source.checks:
-            name = f"{here.name}.{check.name}"
+            name = here.name.member(check.name)
             with self._leaving("check", name):
                 made.append(indexing.check(check, here, source, self._read, self._server))
                 if check.comment is not None:

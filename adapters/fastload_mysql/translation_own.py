@@ -6,14 +6,17 @@ Between equals nothing is translated: tables are made from the text that the sou
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
+from fastload.expressions import Use, keep
 from fastload.model import Catalog, Check, Column, Index, NotCarried, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
-from fastload_mysql.expressing import default_of
+from fastload_mysql.declaring import FLOATS, NO_NEGATIVE_ZERO
+from fastload_mysql.expressing import Words, default_of, is_plain
 from fastload_mysql.flavours import Server, server_of
 from fastload_mysql.narrowing import narrowed
 from fastload_mysql.quoting import literal
@@ -25,6 +28,10 @@ _CHARSET = re.compile(r"\bCHARSET=(\w+)")
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
 _NOT_ENFORCED = re.compile(r"\bNOT ENFORCED(\s*\*/)?\s*$", re.I)
 _REPLACED = ("uuid", "inet4", "inet6", "vector")  # by another type, where there is none
+_RETOLD = (
+    "documents go as text: decimals become doubles, and dates, times and binaries in them strings"
+)
+_NO_DIGITS = "spacing, order of members, repeated members and digits beyond a double's go"
 _UUID_CHARACTERS, _INET4_CHARACTERS, _INET6_CHARACTERS = 36, 15, 45
 
 
@@ -33,8 +40,21 @@ def carried(catalog: Catalog, server: Server) -> Catalog:
     flavour = catalog.extra.get("flavour", server.flavour)
     source = server_of(flavour, catalog.extra.get("version", "0"))
     if source.flavour == server.flavour and source.version <= server.version:
-        return catalog
+        return _told(catalog, server)
     return _Carrying(catalog, server, other=source.flavour != server.flavour).catalog()
+
+
+def _told(catalog: Catalog, server: Server) -> Catalog:
+    """Return a catalogue that is carried as it is, and say which values change nevertheless."""
+    left = [
+        NotCarried("numbers and moments of column", f"{table.name}.{column.name}", _RETOLD)
+        for table in catalog.tables
+        for column in table.columns
+        if column.arrow == "arrow.json" and column.generated is None
+    ]
+    if server.is_mariadb or not left:
+        return catalog
+    return msgspec.structs.replace(catalog, not_carried=(*catalog.not_carried, *left))
 
 
 def _in_forms_of(column: Column) -> Column:
@@ -66,8 +86,8 @@ class _Carrying:
             extra={"flavour": self._server.flavour},
         )
 
-    def _leave(self, kind: str, name: object, reason: str) -> None:
-        self._left.append(NotCarried(kind, str(name), reason))
+    def _leave(self, kind: str, name: object, reason: str | None) -> None:
+        self._left.append(NotCarried(kind, str(name), reason or "it has no counterpart"))
 
     def _has(self, sequence: SequenceModel) -> bool:
         if sequence.owner is None and not self._server.has_sequences:
@@ -77,13 +97,14 @@ class _Carrying:
 
     def _table(self, table: Table) -> Table:
         columns = tuple(self._column(table, c) for c in table.columns)
+        columns = tuple(self._with_expressions(table, c, columns) for c in columns)
         made = msgspec.structs.replace(
             table,
             columns=columns,
             keys=tuple(msgspec.structs.replace(k, extra={}) for k in table.keys),
             foreign_keys=tuple(msgspec.structs.replace(f, extra={}) for f in table.foreign_keys),
             indexes=tuple(i for i in (self._index(table, i) for i in table.indexes) if i),
-            checks=tuple(c for c in (self._check(table, c) for c in table.checks) if c),
+            checks=tuple(c for c in (self._check(table, c, columns) for c in table.checks) if c),
             wires=(),
         )
         made = narrowed(made, self._server, self._left)
@@ -116,17 +137,19 @@ class _Carrying:
         return found
 
     def _column(self, table: Table, column: Column) -> Column:
-        name = f"{table.name}.{column.name}"
+        name = table.name.member(column.name)
         type_, collation, note = self._type(column)
         if note:
             self._leave("type of column", name, note)
+        if self._other and self._server.is_mariadb and column.arrow in FLOATS:
+            self._leave("sign of zero in column", name, NO_NEGATIVE_ZERO)
         if collation:
             collation = self._collation(table, collation)
         extra = {k: v for k, v in column.extra.items() if k != "definition"}
         if collation:
             extra["charset"] = collation.split("_")[0]
         if extra.pop("period", None):  # nobody else would fill it
-            column = msgspec.structs.replace(column, generated=None, default=None)
+            column = msgspec.structs.replace(column, generated=None, default=None, dated=False)
         if "srid" in extra and not self._server.has_srids:
             self._leave("SRID of column", name, "this server checks none")
             del extra["srid"]
@@ -139,7 +162,52 @@ class _Carrying:
         made = msgspec.structs.replace(column, type=type_, collation=collation, extra=extra)
         if column.type.split("(")[0] in _REPLACED and type_ != column.type:
             made = _in_forms_of(made)
-        return self._with_default(made, name)
+        return made
+
+    def _with_expressions(self, table: Table, column: Column, here: Sequence[Column]) -> Column:
+        """Keep the column's expressions, as far as they mean the same to the other flavour."""
+        name = f"{table.name}.{column.name}"
+        if column.generated is not None:
+            words = self._kept(column.generated, "generated", table, here, column)
+            if words.text is None:
+                reason = f"{words.reason}: its values are copied"
+                self._leave("generation of column", name, reason)
+            column = msgspec.structs.replace(column, generated=words.text)
+        if (check := column.extra.get("check")) is not None:
+            words = self._kept(check, "check", table, here)
+            if words.text is None:
+                self._leave("check", name, words.reason)
+                extra = {k: v for k, v in column.extra.items() if k != "check"}
+                column = msgspec.structs.replace(column, extra=extra)
+        if column.default is not None and not is_plain(column.default, column):
+            words = self._kept(column.default, "default", table, here, column)
+            if words.text is None:
+                self._leave("default", name, words.reason)
+                return msgspec.structs.replace(column, default=None)
+        return self._with_default(column, name)
+
+    def _kept(
+        self,
+        text: str,
+        use: Use,
+        table: Table,
+        here: Sequence[Column],
+        column: Column | None = None,
+    ) -> Words:
+        """Return an expression as it is, or why the other flavour is not known to mean the same."""
+        if not self._other:
+            return Words(text)
+        words = keep(
+            text,
+            use=use,
+            columns={c.name: c for c in table.columns},
+            here={c.name: c for c in here},
+            column=column.name if column else None,
+        )
+        counting = next((c.name for c in table.columns if c.identity), None)
+        if counting in words.columns and not self._server.is_mariadb:
+            return Words(None, "it may not name an AUTO_INCREMENT column")
+        return words
 
     def _with_default(self, column: Column, name: str) -> Column:
         if column.default is None:
@@ -163,8 +231,9 @@ class _Carrying:
         if column.arrow == "arrow.json":  # to MariaDB a long text, with a check
             if not server.has_json:
                 return "longtext", server.binary_collation, "this server has no json"
-            told = self._other and not server.is_mariadb
-            return "json", None, "json keeps documents and not their text" if told else None
+            if self._other and not server.is_mariadb:
+                return "json", None, f"json keeps documents and not their text: {_NO_DIGITS}"
+            return "json", None, None if server.is_mariadb else _RETOLD
         if type_ == "uuid" and not server.has_uuid:
             return f"char({_UUID_CHARACTERS})", "ascii_general_ci", "MySQL has no type uuid"
         if type_ == "inet4" and not server.has(mysql=None, mariadb=(10, 10, 1)):
@@ -178,7 +247,7 @@ class _Carrying:
         return type_, column.collation, None
 
     def _index(self, table: Table, index: Index) -> Index | None:
-        name = f"{table.name}.{index.name}"
+        name = table.name.member(index.name)
         if index.kind not in ("sorted", "hash", "btree", "fulltext", "spatial"):
             self._leave("index", name, f"this server has no index of kind {index.kind}")
             return None
@@ -198,12 +267,16 @@ class _Carrying:
             self._leave("invisibility of index", name, "made as one that is used")
         return msgspec.structs.replace(index, definition=definition(index.columns), extra={})
 
-    def _check(self, table: Table, check: Check) -> Check | None:
-        name = f"{table.name}.{check.name}"
+    def _check(self, table: Table, check: Check, here: Sequence[Column]) -> Check | None:
+        name = table.name.member(check.name)
         if not self._server.has_checks:
             self._leave("check", name, "this server reads checks and forgets them")
             return None
         if _NOT_ENFORCED.search(check.definition) and self._server.is_mariadb:
             self._leave("check", name, "it is not enforced on the source")
+            return None
+        words = self._kept(check.definition, "check", table, here)
+        if words.text is None:
+            self._leave("check", name, words.reason)
             return None
         return check

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from fastload.errors import UnsupportedType
+from fastload.naming import column_of, option
 from fastload.typemap import opaque
 from fastload_mysql.create_scanner import unquoted
 
@@ -143,7 +144,8 @@ def forms(facts: ColumnFacts) -> Forms:
         side="source",
         table=facts.table,
         column=facts.column,
-        hint=f"types={{'{facts.table}.{facts.column}': 'char'}} reads it as the server's text",
+        hint=option("types", column_of(facts.table or "", facts.column or ""), "char")
+        + " reads it as the server's text",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fastload.errors import UnsupportedType
+from fastload.naming import column_of, option
 from fastload_postgres.typemap import NUMERIC, VENDOR, Forms, TypeFacts, forms, numeric
 
 # Arrow spelling of other dialects -> PostgreSQL type.
@@ -63,7 +64,8 @@ def declare(arrow: str, *, table: str, column: str) -> tuple[str, Forms]:
         side="target",
         table=table,
         column=column,
-        hint=f"cast the column first, or name a type: types={{'{table}.{column}': 'text'}}",
+        hint="cast the column first, or name a type: "
+        + option("types", column_of(table, column), "text"),
     )
 
 

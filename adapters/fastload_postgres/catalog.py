@@ -27,6 +27,7 @@ from fastload.model import (
     Table,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.naming import column_of, spelled
 from fastload.selection import without_unselected
 from fastload_postgres import catalog_queries as queries
 from fastload_postgres.connection import Connection
@@ -402,11 +403,11 @@ def _left_behind_of(table: Table) -> list[NotCarried]:
     if "row_security" in extra:
         found.append(NotCarried("row security", name, "not switched on at the target"))
     for index in filter(None, extra.get("invalid_indexes", "").split("\n")):
-        found.append(NotCarried("index", f"{name}.{index}", "it is invalid on the source"))
+        found.append(NotCarried("index", column_of(name, index), "it is invalid on the source"))
     for column in table.columns:
         if "domain" in column.extra:
             reason = f"made as {column.type}, without the domain {column.extra['domain']}"
-            found.append(NotCarried("domain of column", f"{name}.{column.name}", reason))
+            found.append(NotCarried("domain of column", column_of(name, column.name), reason))
     return found
 
 
@@ -428,7 +429,7 @@ async def _retyped(
             raise ConfigError(
                 f"types names {text!r}, which is no type of the source",
                 side="source",
-                table=f"{key[0]}.{key[1]}",
+                table=spelled(*key[:2]),
                 column=key[2],
                 hint="write a PostgreSQL type, such as text or numeric(12,2)",
             )
@@ -457,8 +458,8 @@ def _check_retyped(tables: Sequence[Table], types: Mapping[tuple[str, str, str],
         if table and column not in {c.name for c in table.columns}:
             near = difflib.get_close_matches(column, [c.name for c in table.columns], 3, 0.3)
             raise ConfigError(
-                f"types names a column that {schema}.{name} does not have: {column!r}",
-                hint=f"did you mean {', '.join(near)}?" if near else None,
+                f"types names a column that {table.name} does not have: {column!r}",
+                hint=f"did you mean {', '.join(map(spelled, near))}?" if near else None,
             )
 
 

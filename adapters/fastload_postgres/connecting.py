@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import asyncpg
 
 from fastload import errors, transport
@@ -17,6 +19,8 @@ from fastload.connect_options import check_known, timeout_s, wrong
 from fastload.url import Url
 from fastload_postgres.driver_errors import translate
 
+# Who is cancelled while a connection is made waits no longer for its end.
+_END_S = 1.0
 _FILES = ("sslrootcert", "sslcert", "sslkey")
 _KNOWN = ("host", "tls", "sslmode", *_FILES, "connect_timeout", "application_name")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -88,6 +92,29 @@ def _trusts_as_libpq() -> bool:
     return False
 
 
+async def uninterrupted(connect: Coroutine[Any, Any, Any]) -> Any:
+    """Return the connection that is made; one that is not wanted any more is made and dropped.
+
+    asyncpg (0.32) that is cancelled as its socket opens leaves a future behind, of the answer to
+    its question for TLS, which nobody awaits and which the loop complains about.
+    """
+    task = asyncio.ensure_future(connect)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_drop)
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task], timeout=_END_S)
+            task.cancel()
+            await asyncio.wait([task], timeout=_END_S)
+        raise
+
+
+def _drop(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().terminate()
+
+
 @contextmanager
 def connecting(url: Url, side: str) -> Iterator[None]:
     """Turn what the driver raises while it connects into the ConnectError that says what to do."""
@@ -118,8 +145,8 @@ def connecting(url: Url, side: str) -> Iterator[None]:
         # How asyncpg (0.32) says that the server takes no TLS; a closed port is its subclass.
         if "SSL" not in str(e):
             raise _nobody(place, side) from e
-        also = "; and check that a PostgreSQL server answers there"
-        raise transport.unencrypted(place, side, also) from e
+        first = "check host and port: a PostgreSQL server has to answer there; if one does, "
+        raise transport.unencrypted(place, side, first) from e
     except TimeoutError as e:
         raise errors.ConnectError(
             f"the server at {place} did not answer",

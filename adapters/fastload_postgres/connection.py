@@ -11,7 +11,7 @@ from fastload import sessions
 from fastload.secret import forget_locals, password_of
 from fastload.socket_facts import keep_alive
 from fastload.url import Url
-from fastload_postgres.connecting import arguments, connecting
+from fastload_postgres.connecting import arguments, connecting, uninterrupted
 from fastload_postgres.driver_errors import translated
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ class PostgresDriver:
 async def _connect(url: Url, side: str) -> Connection:
     known = arguments(url, side)
     try:
-        made: Connection = await asyncpg.connect(**known, password=await password_of(url, side))
+        made: Connection = await uninterrupted(
+            asyncpg.connect(**known, password=await password_of(url, side))
+        )
     except BaseException as error:
         forget_locals(error)
         raise

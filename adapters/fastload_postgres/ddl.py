@@ -18,7 +18,9 @@ from fastload.model import (
     Steps,
     Table,
 )
+from fastload.naming import option
 from fastload_postgres.ddl_after import after_steps
+from fastload_postgres.free_names import with_free_names
 from fastload_postgres.quoting import ident, literal, qualified
 from fastload_postgres.touching import touching, untouched
 
@@ -30,7 +32,8 @@ def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
     there = {e.table.name for e in existing.tables} if want.mode != "replace" else set()
     new = [t for t in catalog.tables if t.name not in there]
     _check_types(catalog, existing, new)
-    after = after_steps(catalog, existing, want)
+    named, renamed = with_free_names(catalog, existing, want)
+    after = after_steps(named, existing, want)
     triggers: tuple[Step, ...] = ()
     if want.on_update == "trigger":
         triggers = tuple(touching(catalog, new, want.rename_columns, tuple(s.id for s in after)))
@@ -48,7 +51,7 @@ def render(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> Steps:
             *_owning(catalog, existing, new),
         ),
         after=(*after, *triggers),
-        not_carried=(*_left(new), *left),
+        not_carried=(*_left(new), *left, *renamed),
     )
 
 
@@ -62,7 +65,7 @@ def _check_types(catalog: Catalog, existing: Inspection, new: Iterable[Table]) -
                     table=str(table.name),
                     column=column.name,
                     hint="create the type or its extension on the target first, or copy the "
-                    f"column as text: types={{'{table.name}.{column.name}': 'text'}}",
+                    f"column as text: {option('types', table.name.member(column.name), 'text')}",
                 )
     labels = {e.name: e.labels for e in existing.enums}
     for enum in catalog.enums:
@@ -210,5 +213,5 @@ def _left(new: Iterable[Table]) -> Iterable[NotCarried]:
     for table in new:
         for column in table.columns:
             if "compression" in column.extra:
-                name = f"{table.name}.{column.name}"
+                name = table.name.member(column.name)
                 yield NotCarried("compression of column", name, "the target's default is used")

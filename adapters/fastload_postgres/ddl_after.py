@@ -47,7 +47,7 @@ _PLAIN_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
 
 def after_steps(catalog: Catalog, existing: Inspection, want: SchemaSpec) -> tuple[Step, ...]:
     """Return the steps after the rows."""
-    work = of_catalog(catalog, existing, want, _same_index)
+    work = of_catalog(catalog, existing, want, same_index)
     touched = {w.name for w in work}
     kept = [t for t in catalog.tables if t.name not in touched]
     building = Building()
@@ -312,7 +312,8 @@ def _renaming(work: Sequence[TableWork], new_names: Renames, needs: list[str]) -
             )
 
 
-def _same_index(one: Index, other: Index) -> bool:
+def same_index(one: Index, other: Index) -> bool:
+    """Say whether two indexes are the same but for their names."""
     return (_bare(one.definition), one.unique) == (_bare(other.definition), other.unique)
 
 

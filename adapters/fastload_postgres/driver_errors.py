@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from fastload import errors
+from fastload.naming import spelled
 
 # An InternalClientError is what asyncpg (0.32) raises where an answer is not what it waited for,
 # as after a connection that was lost in the middle of a COPY.
@@ -29,7 +30,7 @@ def translated(side: str, table: str | None = None) -> Iterator[None]:
 
 
 _BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
-    "08": (errors.ConnectionLost, None),
+    "08": (errors.ConnectionLost, "start the run again: it continues"),
     "23": (errors.ConstraintError, None),
     "57P": (errors.ConnectionLost, "the server ended the connection; start the run again"),
     "53100": (errors.TargetFull, "free space on the target, then start the run again"),
@@ -81,9 +82,9 @@ def _message(error: BaseException, side: str) -> str:
     parts = [f"{side}: {text}"]
     parts += [str(part) for part in (detail, context) if part]
     advice = getattr(error, "hint", None)
-    return "\n  ".join(parts + ([f"server's hint: {advice}"] if advice else []))
+    return "; ".join(parts + ([f"server's hint: {advice}"] if advice else []))
 
 
 def _table_of(error: BaseException) -> str | None:
     schema, table = getattr(error, "schema_name", None), getattr(error, "table_name", None)
-    return f"{schema}.{table}" if schema and table else None
+    return spelled(schema, table) if schema and table else None

@@ -32,6 +32,11 @@ FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN unnest($1::text[], $2::text[]) AS w (schema, name)
   ON w.schema = n.nspname AND w.name = t.typname
 LEFT JOIN pg_enum e ON e.enumtypid = t.oid GROUP BY 1, 2"""
+_NAMES = """
+SELECT n.nspname AS schema, c.relname AS name, coalesce(t.relname, c.relname) AS table
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
+WHERE n.nspname = ANY ($1::text[])"""
 _TABLE_KINDS, _SEQUENCE_KINDS = ["r", "p", "f", "v", "m"], ["S"]
 
 
@@ -51,6 +56,7 @@ async def read_inspection(connection: Connection, catalog: Catalog) -> Inspectio
         enums=await _enums(connection, [e.name for e in catalog.enums]),
         sequences=tuple(name for _, name, _ in sequences),
         missing_types=await _missing_types(connection, catalog.tables),
+        relations=await _named(connection, {t.name.schema for t in catalog.tables}),
     )
 
 
@@ -64,6 +70,17 @@ async def _relations(
         _RELATIONS, [n.schema for n in wanted], [n.name for n in wanted], kinds
     )
     return [(r["oid"], QualifiedName(r["schema"], r["name"]), r["kind"]) for r in rows]
+
+
+async def _named(
+    connection: Connection, schemas: Iterable[str]
+) -> tuple[tuple[QualifiedName, QualifiedName], ...]:
+    """Return what has a name in these schemas, with its table: an index has its own's."""
+    rows = await connection.fetch(_NAMES, sorted(schemas))
+    return tuple(
+        (QualifiedName(r["schema"], r["name"]), QualifiedName(r["schema"], r["table"]))
+        for r in rows
+    )
 
 
 async def _obstacles(

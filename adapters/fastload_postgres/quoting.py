@@ -22,7 +22,7 @@ def ident(name: str) -> str:
     if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME_BYTES:
         raise ConfigError(
             f"the name {name!r} is longer than {LONGEST_NAME_BYTES} bytes",
-            hint="PostgreSQL would cut it silently; rename it with rename={...}",
+            hint="PostgreSQL would cut it silently; `rename` gives another name",
         )
     return '"' + name.replace('"', '""') + '"'
 

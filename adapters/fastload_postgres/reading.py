@@ -13,6 +13,7 @@ from fastload.channel import Channel, Waits
 from fastload.errors import DecodeError, SourceError, Unrepresentable
 from fastload.misfits import with_misfits
 from fastload.model import Column, Cut, Partition, Seal, Whole
+from fastload.naming import option
 from fastload.tasks import task_group
 from fastload_postgres.connection import Connection
 from fastload_postgres.driver_errors import translate
@@ -224,6 +225,8 @@ def located(decoder: CopyDecoder, want: ReadSpec) -> Iterator[None]:
         error.side, error.table = "source", str(want.table.name)
         if isinstance(error, Unrepresentable):
             error.key = _key_of(decoder.failed_row, want)
+            as_text = option("types", want.table.name.member(error.column or ""), "text")
+            error.hint = f"on_unrepresentable='null' makes it NULL; {as_text} reads text"
         raise
 
 

@@ -22,6 +22,7 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.steps import telling
 from fastload.written import completed
 from fastload_postgres import ddl, fitting, once, orphans, proof, state
 from fastload_postgres.connection import Connection, Sessions
@@ -119,13 +120,15 @@ class PostgresTarget:
             self._sessions.lend() as connection,
         ):
             if step.alone:
-                await connection.execute(*step.statements)
+                with telling(step):
+                    await connection.execute(*step.statements)
             async with connection.transaction():
                 await orphans.mark(connection, run, step.title)
                 if await state.begin_step(connection, run, epoch, step.id) and not step.alone:
                     settings = _STEP_SETTINGS.format(lanes=self._lanes, workers=width - 1)
                     await connection.execute(settings)
-                    await connection.execute(";\n".join(step.statements))
+                    with telling(step):
+                        await connection.execute(";\n".join(step.statements))
 
     async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
         """Set sequences; see the seam."""

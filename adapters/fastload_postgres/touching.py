@@ -47,7 +47,7 @@ def untouched(tables: Sequence[Table], reason: str) -> Iterator[NotCarried]:
     for table in tables:
         for column in _set_columns(table):
             told = reason.format(column.on_update)
-            yield NotCarried("on update", f"{table.name}.{column.name}", told)
+            yield NotCarried("on update", table.name.member(column.name), told)
 
 
 def _set_columns(table: Table) -> list[Column]:
@@ -98,6 +98,6 @@ def _body(table: Table, new_names: Mapping[str, str]) -> str:
     lines = []
     for column in _set_columns(table):
         name = ident(new_names.get(column.name, column.name))
-        lines.append(f"  IF NEW.{name} IS NOT DISTINCT FROM OLD.{name} THEN")
-        lines.append(f"    NEW.{name} := {column.on_update};\n  END IF;")
-    return "\n".join(["", "BEGIN", *lines, "  RETURN NEW;", "END", ""])
+        lines.append(f"IF NEW.{name} IS NOT DISTINCT FROM OLD.{name} THEN")
+        lines.append(f"NEW.{name} := {column.on_update}; END IF;")
+    return " ".join(["BEGIN", *lines, "RETURN NEW; END"])

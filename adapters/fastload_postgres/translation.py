@@ -10,6 +10,7 @@ import msgspec
 
 from fastload.errors import PlanError
 from fastload.model import Catalog, EnumType, NotCarried, QualifiedName, Table
+from fastload.naming import option
 from fastload_postgres.catalog import DIALECT
 from fastload_postgres.declaration import (
     Declared,
@@ -84,7 +85,9 @@ def _check_names(catalog: Catalog) -> None:
     """Refuse names that the server would cut off; those of indexes and the like are made anew."""
     for table in catalog.tables:
         if not is_name(table.name.name):
-            raise _too_long(table.name.name, table, None, f"rename={{{str(table.name)!r}: '...'}}")
+            raise _too_long(
+                table.name.name, table, None, option("rename", str(table.name), "other")
+            )
         for column in table.columns:
             if not is_name(column.name):
                 raise _too_long(column.name, table, column.name, "rename it on the source")
@@ -155,6 +158,8 @@ def _enums(whole: _Whole) -> list[EnumType]:
 
 def _table(table: Table, whole: _Whole, left: list[NotCarried]) -> Table:
     words = Wording(table, whole.catalog.dialect)
+    if table.partitioned:
+        words.tell("partitioning", None, "made as one plain table with all rows")
     columns = tuple(
         translate_column(c, words, whole.declared[Place(table.name, c.name)]) for c in table.columns
     )
@@ -171,6 +176,7 @@ def _table(table: Table, whole: _Whole, left: list[NotCarried]) -> Table:
         foreign_keys=translate_foreign_keys(words, whole.tables, whole.types, names),
         checks=translate_checks(words, names),
         wires=(),
+        partitioned=False,
         extra={},
     )
     left += words.left

@@ -13,19 +13,20 @@ from fastload_postgres.wording import Wording
 
 
 def tell_folding(words: Wording) -> None:
-    """Tell once per table that texts which were equal no longer are."""
-    folding = [c for c in words.table.columns if c.folds is not None]
-    if folding:
-        columns = ", ".join(c.name for c in folding)
-        folds = ", ".join(dict.fromkeys(c.folds for c in folding if c.folds))
-        reason = f"{columns}: comparisons and unique keys no longer ignore {folds}"
-        words.tell("collation", None, reason)
+    """Tell of columns whose texts were equal and no longer are."""
+    for column in words.table.columns:
+        if column.folds is not None:
+            reason = f"comparisons and unique keys no longer ignore {column.folds}"
+            words.tell("collation", column.name, reason)
 
 
 def translate_column(column: Column, words: Wording, found: Declared) -> Column:
     """Return the column as it is declared here; what its type loses is told."""
     if found.lost:
         words.tell("type", column.name, found.lost)
+    if column.members:
+        listed = ", ".join(column.members)
+        words.tell("members", column.name, f"any text is taken, not only lists of {listed}")
     type_, forms = found.type, found.forms
     return msgspec.structs.replace(
         column,
@@ -35,6 +36,8 @@ def translate_column(column: Column, words: Wording, found: Declared) -> Column:
         default=_default(column, words, forms.arrow),
         identity=_identity(column, words, type_),
         generated=_generated(column, words, forms.arrow),
+        virtual=False,
+        members=(),
         on_update=_on_update(column, words, forms.arrow),
         length=column.length if type_.startswith("character varying") else None,
         labels=column.labels if forms.encode == "enum" else (),
@@ -77,6 +80,8 @@ def _generated(column: Column, words: Wording, arrow: str) -> str | None:
     if said.columns & {c.name for c in words.table.columns if c.generated is not None}:
         words.tell(kind, column.name, "it is computed from one that is: its values are copied")
         return None
+    if column.virtual and said.text is not None:
+        words.tell("virtual column", column.name, "its values are stored")
     return said.text
 
 

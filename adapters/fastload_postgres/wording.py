@@ -6,6 +6,7 @@ import msgspec
 
 from fastload.expressions import Translated, Use, translate
 from fastload.model import Column, NotCarried, Table
+from fastload.naming import column_of
 from fastload_postgres.declaration import can_be_enum
 
 _DIALECT = "postgres"
@@ -30,7 +31,9 @@ class Wording:
     def tell(self, kind: str, name: str | None, reason: str) -> None:
         """Say that a part of the table, or something about all of it, is not carried."""
         whole = str(self.table.name)
-        self.left.append(NotCarried(kind, whole if name is None else f"{whole}.{name}", reason))
+        self.left.append(
+            NotCarried(kind, whole if name is None else column_of(whole, name), reason)
+        )
 
     def say(self, text: str, use: Use, kind: str, name: str) -> str | None:
         """Return what an index or check of this name computes; or tell that it has no words."""

@@ -4,6 +4,6 @@ The one place of the core that knows dialects: adapters never import each other,
 expression means is known only of both sides together. sqlglot parses; it does not translate.
 """
 
-from fastload.expressions.translation import Translated, Use, translate, translate_literal
+from fastload.expressions.translation import Translated, Use, keep, translate, translate_literal
 
-__all__ = ["Translated", "Use", "translate", "translate_literal"]
+__all__ = ["Translated", "Use", "keep", "translate", "translate_literal"]

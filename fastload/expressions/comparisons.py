@@ -48,7 +48,7 @@ def compared(reading: Reading, op: str, left: Term, right: Term) -> Term:
         if op not in ("eq", "ne", "same"):
             raise Refused("which of two texts comes first depends on the collation")
         for term in (left, right):
-            _check_text(reading, term)
+            check_text(reading, term)
         op += "_text"
     return Term(op, "bool", (left, right))
 
@@ -70,7 +70,8 @@ def _alike(left: Term, right: Term) -> tuple[Term, Term]:
     raise unlike(left, right)
 
 
-def _check_text(reading: Reading, term: Term) -> None:
+def check_text(reading: Reading, term: Term) -> None:
+    """Refuse a text whose comparisons depend on more than its characters."""
     if term.op == "text":
         return
     if term.op != "column":

@@ -36,6 +36,7 @@ _BESIDE = {
     "If": {"true", "false"},
     "Is": {"negate"},
     "Length": {"binary"},
+    "Like": {"negate"},
     "Literal": {"is_string"},
     "Round": {"decimals"},
     "Uuid": {"is_string"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from fastload.expressions import mysql, postgres
+from fastload.expressions import flavours, mysql, postgres
 from fastload.expressions.literals import assigned, bare
 from fastload.expressions.reading import Reading
 from fastload.expressions.term import (
@@ -82,6 +82,36 @@ def translate(
         term = _fitted(term, use, owner, arrow)
         say = {"default": there.default, "check": there.check}.get(use, there.write)
         return Translated(say(term), columns=_columns_of(term))
+    except Refused as refused:
+        return Translated(None, str(refused))
+
+
+def keep(
+    text: str,
+    *,
+    use: Use,
+    columns: Mapping[str, Column],
+    here: Mapping[str, Column],
+    column: str | None = None,
+) -> Translated:
+    """Return an expression of MySQL for MariaDB, or the other way round, as it is; or why not.
+
+    Args:
+        text: The expression as the source's catalogue shows it.
+        use: What it is for.
+        columns: The source table's columns by name.
+        here: The same columns as the target has them.
+        column: Whose default it is, or whose values it generates.
+    """
+    owner = columns.get(column) if column is not None else None
+    arrow = here[column].arrow if column is not None else None
+    try:
+        term = _read(text, flavours.both(here, trusted=use != "check"), columns)
+        if use != "default" or not _columns_of(term):
+            _check_use(term, use)
+        flavours.check_literals(term)
+        _fitted(term, use, owner, arrow)
+        return Translated(text, columns=_columns_of(term))
     except Refused as refused:
         return Translated(None, str(refused))
 

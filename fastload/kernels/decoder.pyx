@@ -176,6 +176,18 @@ cdef class BlockDecoder:
         """Values decoded as NULL because the Arrow type cannot hold them."""
         return self.frame.nulled
 
+    @property
+    def rest(self):
+        """What was fed and lies behind the last row that was looked at, after Unrepresentable.
+
+        It begins with a row, or with a part of one, or with what ends the rows; it is empty where
+        that was looked at as well, as ``ended`` says.
+        """
+        chunks = list(self.held)
+        if chunks:
+            chunks[0] = chunks[0][self.chunk_at:]
+        return b"".join(chunks)
+
     def feed(self, data):
         """Decode as many whole rows as the batch has room for; return the rows held.
 
@@ -266,6 +278,8 @@ cdef class BlockDecoder:
                 ok = self.decode_one_block(&at, end, &stop, &fault)
         self.chunk_at = at - data
         if not ok:
+            if stop == TRAILER:
+                self.end_with(at, self.offset + (self.frame.trailer - data))
             self.raise_fault(&fault, self.offset + (fault.at - data) if fault.at != NULL else -1)
         if stop == TRAILER:
             return self.end_with(at, self.offset + (self.frame.trailer - data))
@@ -370,7 +384,7 @@ cdef class BlockDecoder:
         self.fail(Unrepresentable(
             f"{value} has no place in the column's Arrow type",
             row=fault.row, column_index=column, column=name, value=value,
-            hint="on_unrepresentable='null' makes it NULL; types={...: 'text'} reads text",
+            hint="on_unrepresentable='null' makes it NULL",
         ))
         return -1
 
@@ -383,7 +397,8 @@ cdef class BlockDecoder:
 
     cdef int fail(self, object error) except -1:
         self.failure = error
-        self.held.clear()
+        if not isinstance(error, Unrepresentable):
+            self.held.clear()
         raise error
 
     # A format takes the place of these.

@@ -30,6 +30,7 @@ class Proxy:
             bytes that way.
         struck: How many of them have happened.
         shape: How slow connections are that begin from now on.
+        sent_bytes: What was passed on to the server.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -44,6 +45,7 @@ class Proxy:
         self.faults: list[Fault] = []
         self.struck = 0
         self.shape = Shape()
+        self.sent_bytes = 0
         self._open: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +68,7 @@ class Proxy:
         except OSError:  # the server is down, as it is when it is restarted
             writer.close()
             return
-        link = Link((reader, writer), there, self.shape, self._take)
+        link = Link((reader, writer), there, self.shape, self._take, self._sent)
         answers = asyncio.create_task(link.pass_on("client"))
         requests = asyncio.create_task(self._requests(reader, link, there[0], answers))
         try:
@@ -102,6 +104,10 @@ class Proxy:
                 else:
                     await link.send("server", data)
             link.finish("server")
+
+    def _sent(self, to: End, size: int) -> None:
+        if to == "server":
+            self.sent_bytes += size
 
     def _take(self, to: End, passed: int) -> Fault | None:
         for fault in self.faults:

@@ -67,6 +67,7 @@ class Link:
         shape: How slow it is.
         take: Given a way and how many of its bytes will have passed, returns the fault that is
             now due, which is then taken.
+        sent: Told of each piece that was passed on.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Link:
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         shape: Shape,
         take: Callable[[End, int], Fault | None],
+        sent: Callable[[End, int], None],
     ) -> None:
         self._writers: dict[End, asyncio.StreamWriter] = {"client": client[1], "server": server[1]}
         self._readers: dict[End, asyncio.StreamReader] = {"server": client[0], "client": server[0]}
         self._passed: dict[End, int] = {"server": 0, "client": 0}
         self._shape = shape
         self._take = take
+        self._sent = sent
         self._goes_on = asyncio.Event()
         self._goes_on.set()
         for writer in self._writers.values():
@@ -119,6 +122,7 @@ class Link:
             await writer.drain()
             at += len(piece)
             self._passed[to] += len(piece)
+            self._sent(to, len(piece))
 
     def finish(self, to: End) -> None:
         """Tell the receiver of this way that no more comes."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
 import pytest
 
-from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Snapshot, Source
-from fastload.errors import SourceError, TableNotFound
+from fastload.adapter import (
+    Counting,
+    Endpoint,
+    Fingerprinting,
+    PartitionSpec,
+    ReadSpec,
+    Selection,
+    Snapshot,
+    Source,
+)
+from fastload.errors import DecodeError, SourceError, TableNotFound
 from fastload.model import Partition, Table
 from fastload.testing.suite_hooks import NAME, Hooks, items, tuples
 
@@ -50,6 +59,14 @@ class SourceSuite(Hooks):
             with pytest.raises(TableNotFound) as caught:
                 await source.catalog(Selection(tables=("public.itemz",)))
         assert str(NAME) in (caught.value.hint or "")
+
+    async def test_rows_are_counted_at_the_snapshots_moment(self, filled: Endpoint) -> None:
+        """Sources that are ``Counting`` count a whole table, or what a filter leaves of it."""
+        async with self._opened(filled) as (source, at, table):
+            if source.capabilities.counts:
+                counting = cast("Counting", source)
+                assert await counting.count(table, at, None) == (_ROWS, at.cut)
+                assert await counting.count(table, at, "id < 5 OR id < 7") == (7, at.cut)
 
     async def test_catalogues_and_partitions_are_plain_data(self, filled: Endpoint) -> None:
         """Both read back equal from JSON."""
@@ -129,6 +146,55 @@ class SourceSuite(Hooks):
                 assert reading.cut == at.cut
         assert found.num_rows == _ROWS
         assert len(await self.rows(filled, NAME)) == _ROWS + 100
+
+    async def test_a_server_s_hashes_add_up(self, filled: Endpoint) -> None:
+        """Over any partitions to the same, and with another row to another sum."""
+        whole = Partition(table=NAME, index=0)
+        async with self._opened(filled) as (source, at, table):
+            if source.capabilities.fingerprint is None:
+                return
+            server, spec = cast("Fingerprinting", source), _spec(table)
+            first = await server.fingerprint(whole, at, spec)
+            parts = await source.partitions(table, at, PartitionSpec(want=4, by="keys"))
+            found = [await server.fingerprint(p, at, spec) for p in parts]
+        assert len(parts) > 1
+        assert first.rows == sum(f.rows for f in found) == _ROWS
+        assert first.sum == sum(f.sum for f in found) % 2**64
+        await self.fill(filled, NAME, items(1, first=_ROWS), ("id",))
+        async with self._opened(filled) as (source, at, table):
+            second = await cast("Fingerprinting", source).fingerprint(whole, at, _spec(table))
+        assert second.rows == _ROWS + 1
+        assert second.sum != first.sum
+
+    async def test_a_wire_is_hashed_in_any_pieces(self, filled: Endpoint) -> None:
+        """Over any partitions to the same; bytes that have not all come are an error."""
+        async with self._opened(filled) as (source, at, table):
+            server = cast("Fingerprinting", source)
+            wires = table.wires
+            if source.capabilities.fingerprint is None or not wires:
+                return
+            spec = msgspec.structs.replace(_spec(table), wire=wires[0])
+            parts = await source.partitions(table, at, PartitionSpec(want=4, by="keys"))
+            sums = []
+            for some, size in (([Partition(table=NAME, index=0)], 1 << 30), (parts, 7)):
+                hashers = []
+                for part in some:
+                    hasher = server.wire_hasher(wires[0])
+                    assert hasher is not None
+                    async with source.open(part, at, spec) as reading:
+                        data = b"".join([bytes(item) async for item in reading])
+                    for begin in range(0, len(data), size):
+                        hasher.feed(data[begin : begin + size])
+                    hasher.finish()
+                    hashers.append(hasher)
+                sums.append((sum(h.rows for h in hashers), sum(h.sum for h in hashers) % 2**64))
+            cut = server.wire_hasher(wires[0])
+            assert cut is not None
+            cut.feed(data[:-1])
+            with pytest.raises(DecodeError):
+                cut.finish()
+        assert sums[0] == sums[1]
+        assert sums[0][0] == _ROWS
 
     @asynccontextmanager
     async def _opened(self, endpoint: Endpoint) -> AsyncIterator[tuple[Source, Snapshot, Table]]:

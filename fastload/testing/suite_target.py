@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from fastload import planner
-from fastload.adapter import Attempt, Endpoint, Selection, Sifting, Target
+from fastload.adapter import Attempt, Endpoint, Mending, Selection, Sifting, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
 from fastload.errors import FastloadError, ResumeRefused, SourceError, StateError, TargetError
@@ -431,6 +431,26 @@ class TargetSuite(Hooks):
                     await target.write(first.tables[0], Rows(items(10)), receipt)
         expected = {"refused": {_RUN}, "forgotten": {"second"}, "kept": {_RUN, "second"}}
         assert runs == expected[outcome]
+
+    async def test_rows_are_mended_at_once_or_not_at_all(self, endpoint: Endpoint) -> None:
+        """Deleted by key, then merged; what cannot be merged leaves what was to be deleted."""
+        await self.fill(endpoint, NAME, items(10), ("id",))
+        changed = pa.table({"id": pa.array([3, 20], pa.int64()), "name": ["other", None]})
+        gone = pa.table({"id": pa.array([5, 6, 99], pa.int64())})
+        async with self.adapter.target(endpoint, connections=2) as target:
+            if not target.capabilities.mend:
+                return
+            table = (await _planned(target, (), mode="upsert")).tables[0]
+            keys = msgspec.structs.replace(table, columns=("id",), target_columns=("id",))
+            mend = cast("Mending", target).mend
+            with pytest.raises(FastloadError):
+                await mend(table, Rows(NO_KEY), keys, Rows(gone))
+            assert await self.rows(endpoint, NAME) == tuples(items(10))
+            await mend(table, Rows(changed), keys, Rows(gone))
+            assert await target.state().runs() == []
+        kept = {row[0]: row for row in tuples(items(10)) if row[0] not in (5, 6)}
+        expected = kept | {3: (3, "other"), 20: (20, None)}
+        assert await self.rows(endpoint, NAME) == sorted(expected.values())
 
     async def test_a_discarded_run_is_forgotten(self, endpoint: Endpoint) -> None:
         """Its rows stay; discarding again, or an unknown run, has no effect."""

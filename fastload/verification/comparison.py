@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol, TypeAlias
 from fastload import planner
 from fastload.adapter import Endpoint, Selection, Source, Target
 from fastload.config import CopyOptions
-from fastload.errors import PlanError
+from fastload.errors import FastloadError, PlanError
 from fastload.model import Catalog, Column, Cut, KeyRange, QualifiedName, Table
 from fastload.registry import open_source, open_target
-from fastload.selection import selection_of
+from fastload.resolution import resolved
 from fastload.tasks import side_by_side
 from fastload.verification.matching import Suspect
 from fastload.verification.pairs import TablePair, can_be_exact, pair_tables
@@ -100,9 +100,8 @@ async def compare(
     async with open_source(here, connections=lanes) as source:
         # Closed before the target is read: a caller's pool has no more than the lanes need.
         async with open_target(there, connections=1) as target:
-            options = options.between(source.default_schema, target.default_schema)
-            catalog = await source.catalog(selection_of(options))
-            names = await _names_there(target, catalog, options)
+            options, catalog, wanted = await resolved(source, target, options)
+            names = await _names_there(target, catalog, wanted, options)
         async with open_source(there, connections=lanes) as reading:
             pairing = await pair_up(catalog, reading, target, names, options, exact or {})
             found = await _run(source, reading, pairing, options, limit, ranges, only)
@@ -118,7 +117,7 @@ async def compare(
 
 
 async def _names_there(
-    target: Target, catalog: Catalog, options: CopyOptions
+    target: Target, catalog: Catalog, wanted: Catalog, options: CopyOptions
 ) -> dict[QualifiedName, QualifiedName]:
     """Return the target's names of those of the catalogue's tables that it has."""
     planner.check_names(catalog, options)
@@ -128,7 +127,6 @@ async def _names_there(
             side="source",
             hint="check the database's name in the URL, and `exclude`",
         )
-    wanted = target.translate(planner.renamed(catalog, options))
     existing = await target.inspect(wanted)
     found = {}
     for table, there in zip(catalog.tables, wanted.tables, strict=True):
@@ -160,7 +158,11 @@ async def pair_up(
     there: dict[QualifiedName, Table] = {}
     dialect = ""
     if names:
-        found = await reading.catalog(Selection(names=tuple(names.values())))
+        try:
+            found = await reading.catalog(Selection(names=tuple(names.values())))
+        except FastloadError as error:
+            error.side = "target"  # which is read as a source is
+            raise
         dialect, there = found.dialect, {t.name: t for t in found.tables}
     pairs: list[TablePair] = []
     absent: list[TableCheck] = []
@@ -210,10 +212,10 @@ def _losses(pair: TablePair, target: Target, dialect: str) -> Iterable[str]:
     for p in pair.pairs:
         fit = target.fit(p.source, p.target, dialect)
         if fit.loss:
-            yield f"{pair.source.name}.{p.source.name}: {fit.loss}"
+            yield f"{pair.source.name.member(p.source.name)}: {fit.loss}"
         if pair.policies.get(p.source.name, pair.policies.get("")) == "null":
             told = "values that the target cannot hold are NULL there, and count as equal"
-            yield f"{pair.source.name}.{p.source.name}: {told}"
+            yield f"{pair.source.name.member(p.source.name)}: {told}"
 
 
 async def _run(

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from fastload.errors import ConfigError
+from fastload.private_files import make_private_file, make_private_folder
 from fastload.verification.result import VerifyResult
 
 PARQUET = "differences.parquet"
@@ -18,7 +19,7 @@ def write_differences(result: VerifyResult, folder: Path) -> None:
     import pyarrow.parquet as pq
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise ConfigError(f"report={str(folder)!r} is no folder: {error.strerror}") from error
     rows = [
@@ -35,5 +36,6 @@ def write_differences(result: VerifyResult, folder: Path) -> None:
     ]
     names = ("table", "kind", "key", "column", "source", "target")
     schema = pa.schema([(n, pa.string()) for n in names])
-    pq.write_table(pa.Table.from_pylist(rows, schema), folder / PARQUET)
-    (folder / "result.json").write_bytes(orjson.dumps(result.to_dict(), option=orjson.OPT_INDENT_2))
+    pq.write_table(pa.Table.from_pylist(rows, schema), make_private_file(folder / PARQUET))
+    told = orjson.dumps(result.to_dict(), option=orjson.OPT_INDENT_2)
+    make_private_file(folder / "result.json").write_bytes(told)

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastload.verification.hashing import hashing, hashing_of, numbers
 from fastload.verification.pairs import TablePair, is_integer
 from fastload.verification.result import ColumnDifference, Difference
-from fastload.verification.sides import Side, hashing, hashing_of, numbers
+from fastload.verification.sides import Side
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +52,12 @@ class Matched(NamedTuple):
     extra: list[pa.RecordBatch]
     more: bool
     suspects: dict[int, Suspect]
+
+    @property
+    def bytes(self) -> int:
+        """The size of the rows that are held on to."""
+        changed = [b for c in self.changed for b in c.rows]
+        return sum(b.nbytes for b in (*changed, *self.missing, *self.extra))
 
 
 class _Row(NamedTuple):

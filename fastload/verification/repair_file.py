@@ -10,12 +10,20 @@ from fastload.adapter import Endpoint, Reading, RepairWriting, Source, Target
 from fastload.config import CopyOptions
 from fastload.errors import FastloadError
 from fastload.model import QualifiedName, TablePlan
+from fastload.private_files import make_private_file
 from fastload.registry import open_source, open_target
 from fastload.report import count
-from fastload.verification.pairs import TablePair
-from fastload.verification.repairing import fit_to, held, keys_of, narrowed, plans_of, ranges_of
+from fastload.verification.repairing import (
+    fit_to,
+    held,
+    keys_of,
+    narrowed,
+    possible_plans,
+    ranges_of,
+)
 from fastload.verification.result import VerifyResult
 from fastload.verification.verifier import Located
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     from fastload.verification.comparison import Compare, Compared
@@ -51,7 +59,7 @@ async def write_repair(
             return
         writer = _Writer(source, target, options, compare)
         text = await writer.file(compared)
-    (folder / REPAIR).write_text(text, encoding="utf-8", newline="")
+    make_private_file(folder / REPAIR).write_text(text, encoding="utf-8", newline="")
 
 
 class _Writer:
@@ -70,7 +78,11 @@ class _Writer:
 
     async def file(self, compared: Compared) -> str:
         """Return the file; what is not in it is told."""
-        plans = await self._plans([found.pair for found in compared.located])
+        names = {x.pair.source.name for x in compared.located}
+        tables = [t for t in compared.result.tables if t.table in names]
+        plans, left = await possible_plans(self._source, self._target, self._options, tables)
+        for name, error in left.items():
+            self._leave(name, error)
         compared = await self._exactly(compared, plans)
         planned = [(plans[n], x) for x in compared.located if (n := x.pair.source.name) in plans]
         # What refers to other tables' rows goes before them, and comes after them.
@@ -81,22 +93,7 @@ class _Writer:
             await self._table(plan, located, ("update", "insert"))
         self._tell(compared.result)
         statements = [s for some in self._statements.values() for s in some]
-        return self._to.repair_file(statements, [_one_line(n) for n in self._notes])
-
-    async def _plans(self, pairs: Sequence[TablePair]) -> dict[QualifiedName, TablePlan]:
-        """Plan all tables that can be planned: their levels are of all together."""
-        while pairs:
-            options = narrowed(self._options, [p.source.name for p in pairs])
-            try:
-                return await plans_of(self._source, self._target, options)
-            except FastloadError as error:
-                named = [
-                    p for p in pairs if error.table in (str(p.source.name), str(p.target.name))
-                ]
-                for pair in named or pairs:
-                    self._leave(pair.source.name, error)
-                pairs = [p for p in pairs if p not in (named or pairs)]
-        return {}
+        return self._to.repair_file(statements, [visible(n) for n in self._notes])
 
     async def _exactly(self, compared: Compared, plans: dict[QualifiedName, TablePlan]) -> Compared:
         """Compare tables once more that are written from other forms than they were compared in."""
@@ -152,8 +149,3 @@ def _changes(plan: TablePlan, located: Located) -> Iterator[_Change]:
             yield _Change("update", plan, held(plan, located, rows), written)
     if located.missing:
         yield _Change("insert", plan, held(plan, located, located.missing))
-
-
-def _one_line(text: str) -> str:
-    """Return a text that cannot end the comment it stands in."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -12,10 +13,10 @@ from fastload import planner
 from fastload.adapter import Endpoint, Mending, Source, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
-from fastload.errors import PlanError, SchemaMismatch
-from fastload.model import Column, Cut, QualifiedName, Seal, TablePlan
+from fastload.errors import FastloadError, PlanError, SchemaMismatch
+from fastload.model import Column, Cut, QualifiedName, Seal, Table, TablePlan
 from fastload.registry import open_source, open_target
-from fastload.selection import selection_of
+from fastload.resolution import resolved
 from fastload.typemap import schema_of
 from fastload.verification.comparison import Compare, Ranges
 from fastload.verification.result import Difference, TableCheck, VerifyResult
@@ -32,12 +33,14 @@ def repairer(
 
     async def repair(result: VerifyResult) -> VerifyResult:
         """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
-        differing = [t for t in result.tables if not t.equal]
-        _check_there(differing)
-        chosen = narrowed(options, [t.table for t in differing])
+        differing = {t.table: t for t in result.tables if not t.equal}
         async with _both(here, there) as (source, target):
-            plans = await plans_of(source, target, chosen)
-        ranges, exact = ranges_of(differing), {name: p.exact for name, p in plans.items()}
+            plans, left = await possible_plans(source, target, options, differing.values())
+        if left and not plans:
+            raise next(iter(left.values()))
+        chosen = narrowed(options, list(plans))
+        mendable = [t for name, t in differing.items() if name in plans]
+        ranges, exact = ranges_of(mendable), {name: p.exact for name, p in plans.items()}
         last: tuple[Difference, ...] = ()
         while True:
             compared = await compare(chosen, ranges, exact)
@@ -52,20 +55,47 @@ def repairer(
             async with open_target(there, connections=1) as target:
                 for located in compared.located:
                     await _mend(target, plans[located.pair.source.name], located)
-        return compared.result.with_repair(repair)
+        rest = [msgspec.structs.replace(differing[n], left=_why(e)) for n, e in left.items()]
+        mended = dataclasses.replace(
+            compared.result, tables=(*compared.result.tables, *rest), losses=result.losses
+        )
+        return mended.with_repair(repair)
 
     return repair
 
 
-def _check_there(tables: Sequence[TableCheck]) -> None:
-    for table in tables:
-        if table.because:
-            raise PlanError(
-                f"{table.name} cannot be repaired: {table.because}",
-                side="target",
-                table=table.name,
-                hint="copy the table first",
-            )
+def _why(error: FastloadError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+async def possible_plans(
+    source: Source, target: Target, options: CopyOptions, tables: Iterable[TableCheck]
+) -> tuple[dict[QualifiedName, TablePlan], dict[QualifiedName, FastloadError]]:
+    """Plan all tables whose rows can be merged, and say why the others' cannot.
+
+    Those that can are planned together: their levels are of all of them.
+    """
+    left: dict[QualifiedName, FastloadError] = {
+        t.table: _not_there(t) for t in tables if t.because is not None
+    }
+    known = {t.table: {t.name, str(t.target or t.table)} for t in tables if t.table not in left}
+    while known:
+        try:
+            return await plans_of(source, target, narrowed(options, list(known))), left
+        except FastloadError as error:
+            named = [name for name, words in known.items() if error.table in words] or list(known)
+            left |= dict.fromkeys(named, error)
+            known = {name: words for name, words in known.items() if name not in left}
+    return {}, left
+
+
+def _not_there(table: TableCheck) -> PlanError:
+    return PlanError(
+        f"{table.name} cannot be repaired: {table.because}",
+        side="target",
+        table=table.name,
+        hint="copy the table first",
+    )
 
 
 def narrowed(options: CopyOptions, names: Sequence[QualifiedName]) -> CopyOptions:
@@ -110,15 +140,27 @@ async def plans_of(
             side="target",
             hint="copy the tables anew with mode='truncate'",
         )
-    options = options.between(source.default_schema, target.default_schema)
     options = msgspec.structs.replace(options, route="arrow", mode="upsert")
-    catalog = await source.catalog(selection_of(options))
-    wanted = target.translate(planner.renamed(catalog, options))
+    options, catalog, wanted = await resolved(source, target, options)
     existing = await target.inspect(wanted)
+    for here, there in zip(catalog.tables, wanted.tables, strict=True):
+        if found := existing.table(there.name):
+            _check_key(here, found.table)
     plan = planner.make(
         catalog, wanted, existing, source=source, target=target, options=options, run="repair"
     )
     return {t.source.name: t for t in plan.tables}
+
+
+def _check_key(here: Table, table: Table) -> None:
+    if table.primary_key is None:
+        raise SchemaMismatch(
+            f"rows of {table.name} cannot be repaired: it has no primary key on the target",
+            side="target",
+            table=str(table.name),
+            hint=f"add one there; or copy the table anew: tables=[{str(here.name)!r}], "
+            "mode='truncate'",
+        )
 
 
 async def _mend(target: Target, plan: TablePlan, located: Located) -> None:

@@ -13,6 +13,7 @@ from fastload.errors import ConfigError
 from fastload.model import KeyRange, QualifiedName
 from fastload.report import count, duration
 from fastload.verification.pairs import NotCompared
+from fastload.wording import visible
 
 _LISTED = 20
 
@@ -65,6 +66,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
             say nothing.
         caught_up: Rows that differed at first, and that the target then had.
         unsettled: Rows that the source kept changing, of which nothing can be said.
+        left: Why a repair left the table as it was; None where it did not.
     """
 
     table: QualifiedName
@@ -81,6 +83,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
     caught_up: int = 0
     unsettled: int = 0
+    left: str | None = None
 
     @property
     def name(self) -> str:
@@ -137,7 +140,7 @@ class VerifyResult:
     def not_compared(self) -> tuple[NotCompared, ...]:
         """Columns of which nothing is said, with their tables' names."""
         return tuple(
-            NotCompared(f"{t.name}.{n.column}", n.reason)
+            NotCompared(t.table.member(n.column), n.reason)
             for t in self.tables
             for n in t.not_compared
         )
@@ -150,11 +153,12 @@ class VerifyResult:
         is deleted takes along what refers to it where a foreign key says so.
 
         Returns:
-            The comparison of the tables after the repair.
+            The comparison of the tables after the repair. A table that cannot be repaired, such as
+            one without a primary key on the target, is as it was, and its ``left`` says why.
 
         Raises:
             ConfigError: This result has nothing to repair from.
-            PlanError: A table has no primary key on the target, or does not fit.
+            PlanError: None of the tables can be repaired.
         """
         if self.equal:
             return self
@@ -190,7 +194,7 @@ class VerifyResult:
         return check_fragment(self)
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        return "\n".join(map(visible, _lines(self)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mend": None}
@@ -220,6 +224,8 @@ def summary(result: VerifyResult) -> str:
 
 def table_line(table: TableCheck) -> str:
     """Return what is said of one table."""
+    if table.left:
+        return f"not repaired: {table.left}"
     if table.because:
         return table.because
     if table.equal:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import struct
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 import msgspec
 
-from fastload import arrow_input, partition, retry
+from fastload import partition, retry
 from fastload.adapter import (
+    Counting,
     Fingerprint,
     Fingerprinting,
     PartitionSpec,
@@ -21,15 +22,16 @@ from fastload.adapter import (
     WireHasher,
 )
 from fastload.errors import FastloadError, SourceError, Unrepresentable
-from fastload.model import Column, Cut, Partition, Table
+from fastload.model import Column, Cut, Partition, QualifiedName, Table
 from fastload.tasks import task_group
-from fastload.typemap import schema_of
+from fastload.verification.hashing import hashing_of
 from fastload.verification.pairs import TablePair
+from fastload.verification.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fastload.kernels.row_hash import Buckets, RowHasher
+    from fastload.kernels.row_hash import Buckets
 
 T = TypeVar("T")
 _PART_BYTES = 32 << 20
@@ -50,6 +52,7 @@ class Side:
         self.at = at
         self.word = word
         self.cuts: set[Cut] = set()
+        self._cuts_of: defaultdict[QualifiedName, set[Cut]] = defaultdict(set)
         lanes = min(lanes, at.readers)
         self._lanes = anyio.Semaphore(lanes)
         self._count = lanes
@@ -88,7 +91,8 @@ class Side:
         spec, table = self.spec(pair), self.table(pair)
         want = max(1, min(partition.MOST, -(-table.bytes // _PART_BYTES)))
         if table.bytes >= _SHARED_BYTES:
-            want = max(want, self._count)
+            # As many for each lane.
+            want = -(-want // self._count) * self._count
         async with self.lane():
             parts = await self.source.partitions(
                 table, self.at, PartitionSpec(want=want, where=spec.where)
@@ -135,7 +139,7 @@ class Side:
         hasher = cast("Fingerprinting", self.source).wire_hasher(wire)
         assert hasher is not None
         async with self.source.open(part, self.at, self.spec(pair, wire)) as reading:
-            self.cuts.add(reading.cut)
+            self._note(self.table(pair), reading.cut)
             async for data in reading:
                 hasher.feed(data)
             hasher.finish()
@@ -143,6 +147,43 @@ class Side:
         if sent != hasher.rows:
             raise SourceError(f"the {self.word} sent {sent} rows and {hasher.rows} arrived")
         return hasher
+
+    async def check_count(
+        self, pair: TablePair, rows: int, parts: Sequence[Partition], cuts: set[Cut] | None = None
+    ) -> None:
+        """Compare what partitions held with what the server counts in the table at that moment.
+
+        Nothing is compared where it has not one moment, or does not count.
+
+        Args:
+            pair: The table.
+            rows: Of all partitions.
+            parts: These.
+            cuts: That they were read at; None for what this side has read of the table.
+
+        Raises:
+            SourceError: They are not as many.
+        """
+        table = self.table(pair)
+        seen = self._cuts_of[table.name] if cuts is None else cuts
+        if len(parts) < 2 or len(seen) != 1 or not self.source.capabilities.counts:
+            return
+        counting = cast("Counting", self.source)
+        async with self.lane():
+            count = await self._again(lambda: counting.count(table, self.at, self.spec(pair).where))
+        if {count.cut} == seen and not count.cut.inconsistent_because and count.rows != rows:
+            raise SourceError(
+                f"the {len(parts)} parts of {table.name} had {rows} rows, and it has {count.rows}: "
+                "they overlap, or leave rows out",
+                side=self.word,
+                table=str(table.name),
+                hint="take nothing of this table for copied; partition_by={table: column} cuts it "
+                "by another column. Please report its CREATE TABLE",
+            )
+
+    def _note(self, table: Table, cut: Cut) -> None:
+        self.cuts.add(cut)
+        self._cuts_of[table.name].add(cut)
 
     async def pick(
         self, pair: TablePair, parts: Sequence[Partition], wanted: Wanted
@@ -199,86 +240,10 @@ class Side:
     async def _batches(self, pair: TablePair, part: Partition) -> AsyncIterator[pa.RecordBatch]:
         rows = 0
         async with self.source.open(part, self.at, self.spec(pair)) as reading:
-            self.cuts.add(reading.cut)
+            self._note(self.table(pair), reading.cut)
             async for batch in reading:
                 rows += batch.num_rows
                 yield batch
             sent = (await reading.seal()).rows
         if sent != rows:
             raise SourceError(f"the {self.word} sent {sent} rows and {rows} arrived")
-
-
-class Hashing(NamedTuple):
-    """What hashes the batches of one side, and what brings them into its forms."""
-
-    flat: arrow_input.Normaliser
-    hasher: RowHasher
-
-
-def hashing_of(side: Side, pair: TablePair) -> Hashing:
-    """Return what hashes this side's batches of a pair."""
-    columns = side.columns(pair)
-    exact = [c.name for c, p in zip(columns, pair.pairs, strict=True) if p.exact]
-    kinds = [(c.name, p.kind) for c, p in zip(columns, pair.pairs, strict=True)]
-    return hashing(schema_of(columns, exact), kinds, pair.key)
-
-
-def hashing(
-    schema: pa.Schema, kinds: Sequence[tuple[str, str]], key: Sequence[int] = ()
-) -> Hashing:
-    """Return what hashes batches of a schema by these kinds."""
-    from fastload.kernels.row_hash import RowHasher
-
-    hasher = RowHasher(kinds, key)
-    # A word that no extension type has goes by what the type is stored as.
-    words = [(name, _WORDS.get(kind, kind)) for name, kind in kinds]
-    return Hashing(arrow_input.plan(schema, words, hasher.check), hasher)
-
-
-_WORDS = {"text_unpadded": "text"}
-
-
-class Wanted:
-    """The buckets whose rows are held, which become fewer when they take too much memory.
-
-    Both sides share it, so that in the end they hold rows of the same keys.
-    """
-
-    def __init__(self, bits: int, buckets: Sequence[int], most_bytes: int) -> None:
-        self._mask = bytearray(1 << bits)
-        self._left = list(buckets)
-        self._most_bytes = most_bytes
-        self._held_bytes = 0
-        self.cut = False
-        for bucket in buckets:
-            self._mask[bucket] = 1
-
-    def of(self, hashing: Hashing, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch's rows that are wanted, without those that are not."""
-        import pyarrow as pa
-
-        places = hashing.hasher.pick(hashing.flat(batch), bytes(self._mask))
-        if len(places) == 8 * batch.num_rows:
-            return batch
-        found = pa.Array.from_buffers(pa.int64(), len(places) // 8, [None, pa.py_buffer(places)])
-        return batch.take(found)
-
-    def filtered(self, hashing: Hashing, batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
-        """Return what is still wanted of rows that were."""
-        return [self.of(hashing, b) for b in batches] if self.cut else list(batches)
-
-    def hold(self, size_bytes: int) -> None:
-        """Count what is held; want half as many buckets where it is too much."""
-        self._held_bytes += size_bytes
-        if self._held_bytes > self._most_bytes and len(self._left) > 1:
-            half = len(self._left) // 2
-            for bucket in self._left[half:]:
-                self._mask[bucket] = 0
-            del self._left[half:]
-            self._held_bytes //= 2
-            self.cut = True
-
-
-def numbers(hashes: bytes) -> tuple[int, ...]:
-    """Return the 64-bit integers that bytes hold."""
-    return struct.unpack(f"={len(hashes) // 8}Q", hashes)

@@ -8,27 +8,31 @@ all that is read once more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import anyio
-import msgspec
 
-from fastload.adapter import Fingerprint
 from fastload.errors import Unrepresentable
-from fastload.model import Extent, KeyRange, NullKeys, Partition, PhysicalRange, QualifiedName
+from fastload.model import KeyRange, Partition, QualifiedName
 from fastload.tasks import task_group
-from fastload.verification.matching import Changed, Matched, Suspect, match
-from fastload.verification.pairs import TablePair, can_be_exact, is_integer
-from fastload.verification.result import Difference, TableCheck
-from fastload.verification.sides import Side, Wanted, hashing_of
+from fastload.verification.budget import Budget, Share
+from fastload.verification.found import Found
+from fastload.verification.hashing import hashing_of
+from fastload.verification.matching import Changed, Suspect, match
+from fastload.verification.pairs import TablePair, can_be_exact
+from fastload.verification.parts import Part, parts_of
+from fastload.verification.result import TableCheck
+from fastload.verification.sides import Side
+from fastload.verification.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fastload.kernels.row_hash import Buckets
-
-_ROWS_PER_BUCKET = 16
+T = TypeVar("T")
+Picked: TypeAlias = "tuple[list[pa.RecordBatch], list[pa.RecordBatch]]"
+# Of each row that differs, so many are read with it on either side.
+_ROWS_PER_BUCKET = 4
 _LEAST_BITS, _MOST_BITS = 6, 18
 _TABLES_AT_ONCE = 8
 
@@ -45,28 +49,6 @@ class Located(NamedTuple):
     def rows(self) -> list[pa.RecordBatch]:
         """The source's rows that are missing or different on the target."""
         return [*(b for c in self.changed for b in c.rows), *self.missing]
-
-
-class _Part(NamedTuple):
-    """Partitions of either side that should hold the same rows."""
-
-    here: Sequence[Partition]
-    there: Sequence[Partition]
-
-
-class _Found:
-    """What has been found of one table so far."""
-
-    def __init__(self) -> None:
-        self.rows = self.rows_target = self.unlocated = 0
-        self.differences: list[Difference] = []
-        self.changed: list[Changed] = []
-        self.missing: list[pa.RecordBatch] = []
-        self.extra: list[pa.RecordBatch] = []
-        self.suspects: dict[int, Suspect] = {}
-        self.ranges: list[KeyRange] = []
-        self.more = False
-        self.other = False
 
 
 class Verifier:
@@ -141,100 +123,89 @@ class Verifier:
         raise error
 
     async def _once(self, pair: TablePair) -> TableCheck:
-        found = _Found()
         here, there = self._here.source.capabilities, self._there.source.capabilities
         hashed = by_server(pair, here.fingerprint, there.fingerprint)
         # A few keys are not what a server's hash of a whole part is about.
         hashed = hashed and pair.source.name not in self._only
-        parts = await self._parts(pair)
+        found = Found(pair, Budget(self._limit, self._memory // 8), hashed=hashed)
+        ranges = self._ranges.get(pair.source.name, ())
 
-        async def one(part: _Part) -> None:
+        async def one(part: Part) -> None:
             async with self._gate:
-                await self._part(pair, part, found, hashed)
+                await self._part(part, found)
 
         async with task_group() as group:
+            parts = await parts_of(pair, self._here, self._there, ranges)
             for part in parts:
                 group.start_soon(one, part)
+        if pair.source.name not in self._ranges:
+            await self._check_counts(found, parts)
         if found.changed or found.missing or found.extra:
             self.located.append(Located(pair, found.changed, found.missing, found.extra))
         self.suspects[pair.source.name] = found.suspects
-        return check_of(pair, found, hashed)
+        return found.check()
 
-    async def _part(self, pair: TablePair, part: _Part, found: _Found, hashed: bool) -> None:
-        if hashed:
-            ours, theirs = await self._fingerprints(pair, part)
-            found.rows, found.rows_target = found.rows + ours.rows, found.rows_target + theirs.rows
+    async def _check_counts(self, found: Found, parts: Sequence[Part]) -> None:
+        here = [p for part in parts for p in part.here]
+        there = [p for part in parts for p in part.there]
+        async with task_group() as group:
+            group.start_soon(self._here.check_count, found.pair, found.rows, here)
+            group.start_soon(self._there.check_count, found.pair, found.rows_target, there)
+
+    async def _part(self, part: Part, found: Found) -> None:
+        if found.hashed:
+            ours, theirs = await self._of_both(part, lambda s, p: s.fingerprint(found.pair, p))
+            found.count(ours.rows, theirs.rows)
             if ours == theirs:
                 return
-        here, there = await self._buckets(pair, part)
-        if not hashed:
-            found.rows, found.rows_target = found.rows + here.rows, found.rows_target + there.rows
-        differing = self._suspected(pair, here.bits, here.differing(there))
-        if differing:
-            found.more |= await self._locate(pair, part, found, here.bits, differing)
-        elif hashed:
-            found.unlocated += 1
-        if (differing or hashed) and isinstance(part.here[0].extent, KeyRange):
-            found.ranges.append(part.here[0].extent)
-        found.other |= not isinstance(part.here[0].extent, KeyRange)
-
-    async def _fingerprints(self, pair: TablePair, part: _Part) -> tuple[Fingerprint, Fingerprint]:
-        found: dict[str, Fingerprint] = {}
-
-        async def one(side: Side, parts: Sequence[Partition]) -> None:
-            found[side.word] = await side.fingerprint(pair, parts)
-
-        async with task_group() as group:
-            group.start_soon(one, self._here, part.here)
-            group.start_soon(one, self._there, part.there)
-        return found["source"], found["target"]
-
-    async def _buckets(self, pair: TablePair, part: _Part) -> tuple[Buckets, Buckets]:
-        found: dict[str, Buckets] = {}
-        rows = max(sum(p.rows for p in part.here), sum(p.rows for p in part.there))
-        bits = (rows // _ROWS_PER_BUCKET).bit_length()
+        bits = (part.rows // _ROWS_PER_BUCKET).bit_length()
         bits = max(_LEAST_BITS, min(_MOST_BITS, bits))
+        here, there = await self._of_both(part, lambda s, p: s.buckets(found.pair, p, bits))
+        if not found.hashed:
+            found.count(here.rows, there.rows)
+        differing = self._suspected(found.pair, bits, here.differing(there))
+        if differing:
+            await self._locate(part, found, bits, [bucket for bucket, _, _ in differing])
+        elif found.hashed:
+            found.unlocated += 1
+        if differing or found.hashed:
+            found.mark(part)
 
-        async def one(side: Side, parts: Sequence[Partition]) -> None:
-            found[side.word] = await side.buckets(pair, parts, bits)
+    async def _locate(self, part: Part, found: Found, bits: int, differing: Sequence[int]) -> None:
+        """Match the rows of differing buckets; in each of them at least one differs."""
+        async with found.budget.share(len(differing)) as share:
+            chosen = differing[: share.rows]
+            found.more |= len(chosen) < len(differing)
+            if chosen:
+                wanted = Wanted(bits, chosen, share)
+                picked = await self._of_both(part, lambda s, p: s.pick(found.pair, p, wanted))
+                self._match(found, wanted, picked, share)
 
-        async with task_group() as group:
-            group.start_soon(one, self._here, part.here)
-            group.start_soon(one, self._there, part.there)
-        return found["source"], found["target"]
-
-    async def _locate(
-        self,
-        pair: TablePair,
-        part: _Part,
-        found: _Found,
-        bits: int,
-        differing: Sequence[tuple[int, int, int]],
-    ) -> bool:
-        """Match the rows of differing buckets; say whether some were left out."""
-        if len(found.differences) >= self._limit:
-            return True
-        chosen = list(_within(differing, 4 * self._limit))
-        wanted = Wanted(bits, chosen, self._memory // 4)
-        rows: dict[str, list[pa.RecordBatch]] = {}
-
-        async def one(side: Side, parts: Sequence[Partition]) -> None:
-            rows[side.word] = await side.pick(pair, parts, wanted)
-
-        async with task_group() as group:
-            group.start_soon(one, self._here, part.here)
-            group.start_soon(one, self._there, part.there)
-        kept = tuple(
-            wanted.filtered(hashing_of(s, pair), rows[s.word]) for s in (self._here, self._there)
-        )
-        only = self._only.get(pair.source.name)
-        # Other parts have been located meanwhile.
-        left = max(0, self._limit - len(found.differences))
-        matched = match(pair, self._here, self._there, (kept[0], kept[1]), left, only)
-        _take(found, matched)
+    def _match(self, found: Found, wanted: Wanted, picked: Picked, share: Share) -> None:
+        pair, only = found.pair, self._only.get(found.pair.source.name)
+        sides = zip((self._here, self._there), picked, strict=True)
+        ours, theirs = (wanted.filtered(hashing_of(s, pair), rows) for s, rows in sides)
+        matched = match(pair, self._here, self._there, (ours, theirs), share.most_rows, only)
+        found.take(matched)
+        found.more |= matched.more or wanted.cut
         if not matched.suspects and only is None:
             found.unlocated += 1
-        return matched.more or wanted.cut or len(chosen) < len(differing)
+        share.use(len(matched.differences))
+        share.hold(matched.bytes - share.bytes)
+
+    async def _of_both(
+        self, part: Part, work: Callable[[Side, Sequence[Partition]], Awaitable[T]]
+    ) -> tuple[T, T]:
+        """Do the same on both sides at once."""
+        found: dict[str, T] = {}
+
+        async def one(side: Side, parts: Sequence[Partition]) -> None:
+            found[side.word] = await work(side, parts)
+
+        async with task_group() as group:
+            group.start_soon(one, self._here, part.here)
+            group.start_soon(one, self._there, part.there)
+        return found[self._here.word], found[self._there.word]
 
     def _suspected(
         self, pair: TablePair, bits: int, differing: list[tuple[int, int, int]]
@@ -246,83 +217,7 @@ class Verifier:
         buckets = {key >> (64 - bits) for key in only}
         return [d for d in differing if d[0] in buckets]
 
-    async def _parts(self, pair: TablePair) -> list[_Part]:
-        if ranges := self._ranges.get(pair.source.name):
-            parts = [
-                Partition(table=pair.source.name, index=i, extent=r) for i, r in enumerate(ranges)
-            ]
-            return [_Part([p], [_moved(p, pair)]) for p in parts]
-        here = await self._here.partitions(pair)
-        if _means_the_same(pair, [p.extent for p in here]):
-            return [_Part([p], [_moved(p, pair)]) for p in here]
-        return [_Part(here, await self._there.partitions(pair))]
-
 
 def by_server(pair: TablePair, here: str | None, there: str | None) -> bool:
     """Say whether both servers can hash these rows, and alike; by the names of their hashes."""
     return here is not None and here == there and pair.same and not pair.policies_null
-
-
-def check_of(pair: TablePair, found: _Found, hashed: bool) -> TableCheck:
-    """Return what is said of a table."""
-    renamed = pair.target.name != pair.source.name
-    return TableCheck(
-        table=pair.source.name,
-        target=pair.target.name if renamed else None,
-        rows=found.rows,
-        rows_target=found.rows_target,
-        how="hashed by the servers" if hashed else "hashed from Arrow",
-        differences=tuple(found.differences),
-        more=found.more,
-        unlocated=found.unlocated,
-        not_compared=pair.not_compared,
-        ranges=() if found.other else tuple(found.ranges),
-    )
-
-
-def _take(found: _Found, matched: Matched) -> None:
-    found.differences += matched.differences
-    found.changed += matched.changed
-    found.missing += matched.missing
-    found.extra += matched.extra
-    found.suspects |= matched.suspects
-
-
-def _within(differing: Sequence[tuple[int, int, int]], most_rows: int) -> Iterator[int]:
-    """Yield buckets until their rows are as many as may be matched; at least one."""
-    rows = 0
-    for bucket, ours, theirs in differing:
-        if rows and rows + ours + theirs > most_rows:
-            return
-        rows += ours + theirs
-        yield bucket
-
-
-def _means_the_same(pair: TablePair, extents: Sequence[Extent]) -> bool:
-    """Say whether both sides have the same rows in these extents, whatever is in them.
-
-    Both sort whole numbers alike; texts by collations, and much else by rules of their own.
-    """
-    if any(isinstance(e, PhysicalRange) for e in extents):
-        return False
-    ranged = {c for e in extents if isinstance(e, KeyRange) for c in e.columns}
-    nulls = any(isinstance(e, NullKeys) for e in extents)
-    by_name = {p.source.name: p for p in pair.pairs}
-    for name in ranged:
-        p = by_name.get(name)
-        if p is None or not (is_integer(p.source) and is_integer(p.target)):
-            return False
-        # A row without the key would be in none of the target's ranges.
-        if p.target.nullable and not nulls:
-            return False
-    return True
-
-
-def _moved(part: Partition, pair: TablePair) -> Partition:
-    """Return a partition of the source's table as one of the target's."""
-    names = {p.source.name: p.target.name for p in pair.pairs}
-    extent = part.extent
-    if isinstance(extent, KeyRange | NullKeys):
-        columns = tuple(names[c] for c in extent.columns)
-        extent = msgspec.structs.replace(extent, columns=columns)
-    return msgspec.structs.replace(part, table=pair.target.name, extent=extent)

@@ -15,9 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", help="which tests, as of pytest -k: kills or network or ...")
     parser.add_argument("--share", default="1", help="part of the repetitions; 1 is all")
-    parser.add_argument(
-        "--out", type=Path, default=Path("build/faults"), help="folder of the table"
-    )
+    parser.add_argument("--out", type=Path, default=Path("build/faults"), help="for the table")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     record_file = chosen.out / "faults.json"

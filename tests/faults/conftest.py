@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -202,6 +202,13 @@ PAIRS = [
     ("mysql", "mariadb", "auto"),
     ("mariadb", "mysql", "auto"),
 ]
+
+
+def with_pairs(*short: tuple[str, str, str], long: Iterable[tuple[str, str, str]] = ()) -> Any:
+    """Return the decorator that runs a test for each of these pairs, some in the long tier only."""
+    late = [pytest.param(p, marks=pytest.mark.long) for p in long if p not in short]
+    named = ["-".join(p) for p in (*short, *(p.values[0] for p in late))]
+    return pytest.mark.parametrize("pair", [*short, *late], ids=named, indirect=True)
 
 
 @pytest.fixture(params=PAIRS, ids="-".join)

@@ -99,7 +99,7 @@ _KINDS: dict[str, tuple[str, Callable[[Dice], object]]] = {
 
 
 def row_hash(seeds: list[Seed], dice: Dice) -> None:
-    """Arrow's own invariants hold; slices, NULLs and odd lengths are what there is to stumble on."""
+    """Arrow's own invariants hold; slices, NULLs and odd lengths are what is left."""
     names = [dice.choice(list(_KINDS)) for _ in range(dice.randint(1, 6))]
     rows = dice.choice((0, 1, 7, 8, 9, 63, 64, 65, 200))
     begin, columns = dice.randrange(rows + 1), []

@@ -2,14 +2,17 @@
 
 Arguments: URLs, options of the copy as JSON, and how this process differs from a user's as JSON:
 ``failpoint`` and ``occurrence`` say where it kills itself, ``wrong_order`` has its target commit
-receipts after their rows, and ``partition_bytes`` makes partitions of a small table.
+receipts after their rows, ``partition_bytes`` makes partitions of a small table, and with ``peak``
+it says at its end how much memory it took.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import sys
+from pathlib import Path
 
 import fastload
 from fastload import partition
@@ -23,12 +26,21 @@ async def main(source: str, target: str, options: str) -> None:
     print("done", result.rows, flush=True)
 
 
+def peak_bytes(process: int | str) -> int:
+    """Return the most memory that a process had so far."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(x.split()[1]) << 10 for x in lines if x.startswith("VmHWM"))
+
+
 def prepare(
     failpoint: str | None = None,
     occurrence: int = 1,
     wrong_order: bool = False,
     partition_bytes: int | None = None,
+    peak: bool = False,
 ) -> None:
+    if peak:
+        atexit.register(lambda: print("peak", peak_bytes("self")))
     if partition_bytes:
         partition.SMALLEST_BYTES = partition.LARGEST_BYTES = partition_bytes
     if wrong_order:

@@ -1,4 +1,4 @@
-"""Damaged bytes of two wire formats: as somebody would damage them who knows where lengths stand."""
+"""Bytes of two wire formats, damaged by somebody who knows where lengths stand."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _values_damaged(fields: Fields, dice: Dice, often: float) -> Fields:
 
 
 def _number_damaged(value: bytes, dice: Dice) -> bytes:
-    """Put a number at the edge of what it can be where one may stand: inside arrays and numerics."""
+    """Put a number at the edge of its range where one may stand, as inside arrays."""
     damaged, width = bytearray(value), dice.choice((2, 4, 8))
     if len(damaged) < width:
         return value

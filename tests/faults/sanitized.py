@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "sanitized"
-_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
+_FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g -O1"
 _BUILD = "from setuptools import setup; setup()"
 _PARTS = ("fastload", "adapters", "tests", "pyproject.toml", "README.md", "LICENSE")
 

@@ -32,10 +32,11 @@ INSERT INTO seeds VALUES (true, -32768, 7, -9223372036854775808, 4294967295, 'Na
   '{x,y}', 'n');
 INSERT INTO seeds SELECT * FROM seeds; INSERT INTO seeds SELECT * FROM seeds"""
 MYSQL = """
-CREATE TABLE seeds (a tinyint, b tinyint(1), c smallint unsigned, d mediumint, e int, f int unsigned,
-  g bigint, h bigint unsigned, i bit(1), j bit(64), k float, l double, m decimal(15,2),
-  n decimal(65,30), o date, p datetime, q datetime(6), r timestamp NULL, s time, t time(6), u year,
-  v char(5), w varchar(300), x longtext, y binary(16), z varbinary(100), aa longblob,
+CREATE TABLE seeds (a tinyint, b tinyint(1), c smallint unsigned, d mediumint, e int,
+  f int unsigned, g bigint, h bigint unsigned, i bit(1), j bit(64), k float, l double,
+  m decimal(15,2), n decimal(65,30), o date, p datetime, q datetime(6), r timestamp NULL,
+  s time, t time(6), u year, v char(5), w varchar(300), x longtext, y binary(16), z varbinary(100),
+  aa longblob,
   ab enum('a','b'), ac set('x','y'), ad json, ae decimal(38,0));
 INSERT INTO seeds (a) VALUES (NULL);
 INSERT INTO seeds VALUES (-128, 1, 65535, -8388608, -2147483648, 4294967295, -9223372036854775808,

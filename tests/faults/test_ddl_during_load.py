@@ -11,6 +11,7 @@ import fastload
 from fastload import partition
 from fastload.copier import Copier
 from fastload.errors import FastloadError, TargetChanged
+from tests.faults.conftest import with_pairs
 
 ROWS = 2000
 TABLE = """
@@ -20,7 +21,7 @@ SAME = "SELECT id, v, w FROM t"
 OPTIONS = {"parallel": 1, "partition_by": "keys", "run": "changed"}
 PAIRS = [("postgres", "postgres", "wire"), ("postgres", "mysql", "auto")]
 PAIRS += [("mysql", "mariadb", "auto")]
-few_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+few_pairs = with_pairs(PAIRS[0], PAIRS[2], long=PAIRS)
 CHANGES = {
     "add": "ALTER TABLE t ADD extra int",
     "drop column": "ALTER TABLE t DROP COLUMN w",

@@ -6,52 +6,44 @@ import random
 
 import pytest
 
+from tests.faults.conftest import with_pairs
 from tests.faults.failpoints import POINTS
 from tests.faults.loads import Loads, Tally, fill
 from tests.faults.record import SHARE, check, times
 
 PAIRS = [("postgres", "postgres", "auto"), ("postgres", "mariadb", "auto")]
-# A load that is killed so often at one point is then left to end, and the next begins.
-KILLS_PER_LOAD = 5
-SHORT = ("COPY end", "receipt complete", "commit sent", "index sent", "epoch raised")
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.harness]
 
 
-async def kill_at(pair, name, tally, kills):
-    """Kill loads at one point until there were so many kills, and let every load end."""
-    point, dice = POINTS[name], random.Random(name)
-    reached = missed = 0
-    while reached < kills:
-        by = dice.choice(["auto", "keys"])
-        loads, left = Loads(pair, tally, partition_by=by), KILLS_PER_LOAD
-        if point.continued:
-            await loads.ended(await loads.start(failpoint="acknowledgement read", occurrence=2))
-        while left and reached < kills:
-            # Later ones are reached by few loads, or none.
-            occurrence = dice.choice([1, 1, 2, 4]) if "commit" in name or "receipt" in name else 1
-            if not await loads.ended(await loads.start(failpoint=name, occurrence=occurrence)):
-                break
-            reached, left = reached + 1, left - 1
-        else:
-            await loads.finish()
+async def killed_at(loads, name, occurrence=1):
+    return await loads.ended(await loads.start(failpoint=name, occurrence=occurrence))
+
+
+async def kill_along(pair, tally, dice):
+    """Kill a load at each point in turn, as it comes to them, and let it end."""
+    loads = Loads(pair, tally, partition_by=dice.choice(["auto", "keys"]))
+    for name, point in POINTS.items():
+        often = SHARE and ("commit" in name or "receipt" in name)
+        if await killed_at(loads, name, dice.choice([1, 2, 4]) if often else 1):
             continue
+        # There were not so many left: that was the load's end, and the next comes there.
         await loads.compare()
-        missed += left == KILLS_PER_LOAD
-        assert missed < 3 + reached, f"{name} is not reached"
-    return reached
+        if point.continued:
+            assert await killed_at(loads, "receipt complete")
+        assert await killed_at(loads, name), f"{name} is not reached"
+    await loads.finish()
+    return len(POINTS)
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+@with_pairs(PAIRS[0], long=PAIRS)
 async def test_killed_at_named_points(pair):
     fill(pair)
-    kills, kind = times(1, 20), pair.target.kind
-    names = list(POINTS) if SHARE else SHORT
-    whole = f"SIGKILL at each of {len(names)} failpoints x {kills}, {kind}"
-    with check(whole, "0 lost, 0 doubled") as row:
-        tally, at = Tally(), 0
-        for name in names:
-            at += await kill_at(pair, name, tally, kills)
-            row.got = f"at {name}: {tally}"
+    # Twenty of each in the long tier, over both pairs.
+    rounds, kind = times(1, 10), pair.target.kind
+    name = f"SIGKILL at each of {len(POINTS)} failpoints x {rounds}, {kind}"
+    with check(name, "0 lost, 0 doubled") as row:
+        tally, at, dice = Tally(), 0, random.Random(kind)
+        for _ in range(rounds):
+            at += await kill_along(pair, tally, dice)
+            row.got = f"{at} at their points; {tally}"
             assert tally.sound
-        row.got = f"{at} at their points; {tally}"
-        assert at == kills * len(names)

@@ -72,7 +72,7 @@ async def nothing_half_committed(pair):
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
 async def test_interrupted_at_random_moments(pair):
     fill(pair)
-    count, dice = times(6, 100), random.Random(pair.target.kind)
+    count, dice = times(3, 100), random.Random(pair.target.kind)
     name = f"Ctrl-C at {count} random moments, {pair.target.kind}"
     reach = "exit 130, nothing half committed, 0 sessions after 2 s, no stray word"
     with check(name, reach) as row:

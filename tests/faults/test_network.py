@@ -12,7 +12,8 @@ import pytest
 import fastload
 from fastload import partition
 from fastload.testing.faults import Fault, Proxy, Shape, proxy
-from tests.faults.loads import PARTITION_BYTES, Loads, Tally, fill, through
+from tests.faults.conftest import with_pairs
+from tests.faults.loads import PARTITION_BYTES, PATIENCE_S, Loads, Tally, fill, through
 from tests.faults.record import SHARE, check, times
 
 PAIRS = [("postgres", "postgres", "auto"), ("mysql", "mariadb", "auto")]
@@ -34,7 +35,7 @@ SHAPES = {
 }
 SHORT = ("cut", "reset", "half-close", "byte at a time")
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.harness]
-several_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
+several_pairs = with_pairs(PAIRS[1], long=PAIRS)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def small_partitions(monkeypatch):
 async def copied(pair, urls, tally, disturbing=None):
     """Copy, again where that fails, and compare; return the longest attempt, and how many."""
     longest_s, starts = 0.0, 0
-    loads = Loads(pair, tally)
+    loads, until = Loads(pair, tally), time.monotonic() + PATIENCE_S
     while True:
         began, starts = time.monotonic(), starts + 1
         try:
@@ -54,8 +55,10 @@ async def copied(pair, urls, tally, disturbing=None):
                 await fastload.copy(*urls, **loads.options)
             break
         except fastload.FastloadError as error:
-            assert error.hint, error
-            assert starts < MOST_STARTS, error
+            # A server takes as long to come back as the machine has to do else.
+            back = not isinstance(error, fastload.ConnectError) or time.monotonic() > until
+            if not error.hint or (back and starts >= MOST_STARTS):
+                raise
             await asyncio.sleep(0.5)
         finally:
             longest_s = max(longest_s, time.monotonic() - began)
@@ -112,9 +115,7 @@ async def test_a_bad_network(pair, end, what):
     with check(f"{what}, {side.kind} as {end}", reach) as row:
         tally = Tally()
         longest_s, starts = await through_proxy(pair, end, ARRANGEMENTS[what], tally)
-        row.got = (
-            f"{starts} starts, {longest_s:.1f} s at most: {tally.lost} lost, {tally.doubled} doubled"
-        )
+        row.got = f"{starts} starts, {longest_s:.1f} s at most; {tally}"
         assert tally.sound
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import fastload
 from fastload.testing.faults import proxy
+from tests.faults.conftest import with_pairs
 
 LOADER = str(Path(__file__).parent / "loader.py")
 ROWS = 20_000
@@ -75,7 +76,7 @@ async def check(pair, folder, rejects=BAD):
     assert not [f for f in Path(folder).rglob("*") if f.suffix == ".part"]
 
 
-@few_pairs
+@with_pairs(("postgres", "postgres", "wire"), long=[("mysql", "mariadb", "auto")])
 @pytest.mark.slow
 @pytest.mark.faults
 async def test_kills_at_random_times(big, tmp_path):

@@ -8,13 +8,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import fastload
 from fastload.errors import ResumeRefused, StateError
+from tests.faults.conftest import PAIRS, with_pairs
 
 ROWS = 60_000
 LOADER = str(Path(__file__).parent / "loader.py")
@@ -30,12 +30,7 @@ ROWS_OF = (
     "SELECT n, length(filler) FROM keyless",
     "SELECT id, keyed FROM referring",
 )
-FEW = [
-    ("postgres", "postgres", "arrow"),
-    ("postgres", "mysql", "auto"),
-    ("mysql", "mariadb", "auto"),
-]
-few_pairs = pytest.mark.parametrize("pair", FEW, ids="-".join, indirect=True)
+OWN, CROSS, FAMILY = PAIRS[1], PAIRS[2], PAIRS[4]
 # Small enough for several partitions of each table.
 OPTIONS = {"parallel": 3, "run": "killed"}
 
@@ -85,7 +80,7 @@ async def state_is_gone(pair):
         assert await ask(f"SELECT count(*) FROM {pair.target.state('runs')}") is None
 
 
-@few_pairs
+@with_pairs(CROSS, long=[OWN, FAMILY])
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("mode", ["create", "append", "truncate", "replace", "upsert"])
@@ -117,32 +112,7 @@ async def test_killed_at_any_moment_and_started_again(big, mode):
     await state_is_gone(big)
 
 
-@few_pairs
-@pytest.mark.slow
-@pytest.mark.faults
-async def test_twenty_kills_at_random_times(big):
-    """At any time, not only when a receipt has just been completed."""
-    began = time.monotonic()
-    assert await finish(big, mode="replace") == 2 * ROWS + 1000
-    # As long as one takes here, or most would end before they are killed.
-    whole_s = time.monotonic() - began
-    seeded, kills = random.Random(big.route), 0
-    while kills < 20:
-        process = await start(big, mode="replace")
-        try:
-            await asyncio.wait_for(process.wait(), whole_s * seeded.uniform(0.3, 1.0))
-        except TimeoutError:
-            process.kill()
-        _, error = await process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), error.decode()
-        kills += process.returncode != 0
-        if not process.returncode:
-            await big.same(*ROWS_OF)
-    assert await finish(big, mode="replace") == 2 * ROWS + 1000
-    await big.same(*ROWS_OF)
-    await state_is_gone(big)
-
-
+@with_pairs(OWN, FAMILY, long=PAIRS)
 @pytest.mark.faults
 async def test_a_receipt_before_its_rows_would_be_found(big):
     """What a loader does that notes a partition as done before its rows are committed."""
@@ -165,6 +135,7 @@ async def test_a_receipt_before_its_rows_would_be_found(big):
         await big.same(ROWS_OF[0])
 
 
+@with_pairs(OWN, FAMILY, long=PAIRS)
 @pytest.mark.faults
 async def test_a_process_that_lost_its_run_stops(big):
     """Another claims the run while this one copies, and finishes it."""
@@ -186,6 +157,7 @@ async def test_a_process_that_lost_its_run_stops(big):
     await big.same(*ROWS_OF)
 
 
+@with_pairs(OWN, CROSS, long=PAIRS)
 @pytest.mark.faults
 async def test_two_processes_that_begin_the_same_run(big):
     """One of them does it; the other does nothing or is told."""
@@ -220,7 +192,8 @@ REFUSED = {
 }
 
 
-@few_pairs
+@with_pairs(OWN, long=[CROSS, FAMILY])
+@pytest.mark.faults
 @pytest.mark.parametrize("reason", REFUSED)
 async def test_what_has_changed_refuses_to_go_on(big, reason):
     options, change, told = REFUSED[reason]
@@ -241,7 +214,8 @@ async def test_what_has_changed_refuses_to_go_on(big, reason):
     assert "fresh" in caught.value.hint
 
 
-@few_pairs
+@with_pairs(CROSS, long=[OWN, FAMILY])
+@pytest.mark.faults
 async def test_a_fresh_start_forgets_the_run(big):
     await stop_in_the_middle(big)
     big.source.run("ALTER TABLE keyed ADD w int")
@@ -252,7 +226,8 @@ async def test_a_fresh_start_forgets_the_run(big):
     await big.same(*ROWS_OF)
 
 
-@few_pairs
+@with_pairs(FAMILY, long=[OWN, CROSS])
+@pytest.mark.faults
 async def test_a_continued_run_tells_that_it_saw_two_moments(big):
     await stop_in_the_middle(big)
     big.source.run(

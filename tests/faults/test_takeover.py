@@ -17,6 +17,7 @@ from fastload_postgres import connection
 
 import fastload
 from fastload.errors import StateError
+from tests.faults.conftest import with_pairs
 
 ROWS = 60_000
 LOADER = str(Path(__file__).parent / "loader.py")
@@ -28,7 +29,6 @@ SAME = "SELECT id, v, w, length(filler) FROM t"
 OPTIONS = {"parallel": 2, "run": "frozen"}
 PAIRS = [("postgres", "postgres", "arrow"), ("postgres", "mysql", "auto")]
 PAIRS += [("mysql", "mariadb", "auto")]
-few_pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join, indirect=True)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def copy(pair):
 
 
 @pytest.mark.faults
-@few_pairs
+@with_pairs(("postgres", "postgres", "arrow"), long=PAIRS)
 async def test_a_frozen_owner_is_named_and_once_ended_commits_nothing_more(pair, impatient):
     pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
     pair.source.analyse("t")
@@ -106,7 +106,7 @@ INDEXES = {
 
 
 @pytest.mark.faults
-@few_pairs
+@with_pairs(("postgres", "mysql", "auto"), long=PAIRS)
 async def test_killed_while_indexes_are_built(pair):
     """The server may finish what nobody waits for; none is missing and none is made twice."""
     pair.source.run(TABLE.format(pair.source.numbers(ROWS)))

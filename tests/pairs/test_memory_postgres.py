@@ -170,3 +170,38 @@ async def test_a_continued_run_refuses_other_options(shop, target):
         await fastload.copy(shop, target.url, run="other")
     with pytest.raises(ResumeRefused, match="indexes"):
         await fastload.copy(shop, target.url, run="other", indexes=False)
+
+
+async def test_rows_that_a_failed_run_left_are_named_as_its_own(shop, target):
+    held = shop.tables[PARENT].rows
+    table = shop.tables[PARENT].table
+    shop.tables[PARENT] = memory.StoredTable(table, pa.concat_tables([held, held.slice(0, 1)]))
+    with pytest.raises(fastload.FastloadError):
+        await fastload.copy(shop, target.url)
+    shop.tables[PARENT] = memory.StoredTable(table, held)
+    with pytest.raises(TargetNotEmpty, match=r"holds rows of run 'copy-.*indexes was True") as told:
+        await fastload.copy(shop, target.url, indexes=False)
+    assert "fresh=True and mode='replace'" in told.value.hint
+    await fastload.copy(shop, target.url, indexes=False, fresh=True, mode="replace")
+    assert target.psql("SELECT count(*) FROM parent") == "1000"
+
+
+async def test_names_without_a_schema_and_as_they_are_printed(shop, target):
+    data = pa.table({"nums": [1, 2]})
+    for table in ("wr", '"Odd S"."T ä.1"'):
+        target.psql('CREATE SCHEMA IF NOT EXISTS "Odd S"')
+        await fastload.write(data, target.url, table)
+        async with fastload.read(target.url, table, types={"nums": "text"}) as reading:
+            assert (await reading.table()).column("nums").to_pylist() == ["1", "2"]
+    back = memory.database(f"back-{uuid.uuid4().hex}")
+    result = await fastload.copy(
+        target.url,
+        back,
+        where={"wr": "nums > 1"},
+        types={'"Odd S"."T ä.1".nums': "text"},
+        rename={"wr": "written"},
+    )
+    assert {(t.name, t.target, t.rows) for t in result.tables} == {
+        ("public.wr", "public.written", 1),
+        ('Odd S."T ä.1"', None, 2),
+    }

@@ -173,9 +173,13 @@ async def test_hostile_names(source, target, database, tmp_path):
     found = await fastload.verify(source.url, target.url, report=tmp_path / "pg")
     assert len(found.differences) == 3
     psql(target, tmp_path / "pg" / "repair.sql")
+    kept = [tmp_path / "pg", *(tmp_path / "pg").iterdir()]
+    assert {p.name: p.stat().st_mode & 0o077 for p in kept} == {p.name: 0 for p in kept}
     left = await fastload.verify(source.url, target.url)
-    assert [d.table for d in left.differences] == ["public.no\n\\! key"]
-    assert "NOT HERE: public.no\\n\\! key: mode" in (tmp_path / "pg" / "repair.sql").read_text()
+    assert [d.table for d in left.differences] == [r'public."no\n\\! key"']
+    assert (
+        r'NOT HERE: public."no\n\\! key": rows of' in (tmp_path / "pg" / "repair.sql").read_text()
+    )
     await fastload.copy(source.url, database.url)
     assert target.psql("SELECT count(*) FROM canary") == "0"
     ticked = "`" + HOSTILE.replace("`", "``") + "`"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import fastload
+from fastload.testing.faults import proxy
+from tests.conftest import MysqlDatabase
 
 ROWS = 400
 PG_TABLE = """
@@ -377,3 +379,77 @@ async def test_mysql_to_its_own_family(database, mariadb):
         found = await fastload.verify(database.url, url)
         assert [[c.column for c in d.columns] for d in found.differences] == [["kind", "bits"]]
         assert (await found.repair()).equal
+
+
+@pytest.mark.faults
+async def test_a_comparison_that_fails_says_that_the_copy_is_complete(source, target):
+    source.psql("CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 9)")
+    async with proxy(target.server.port) as between:
+        # Asked of a target only when it is read again.
+        between.lose_answer_to = b"pg_export_snapshot"
+        url = target.url.replace(f":{target.server.port}/", f":{between.port}/")
+        with pytest.raises(fastload.NotVerified, match="complete; not verified: ") as caught:
+            await fastload.copy(source.url, url, verify=True)
+    error = caught.value
+    assert (error.copied.rows, error.side, between.lost > 0) == (9, "target", True)
+    assert "fastload.verify(source, target)" in str(error.hint)
+    assert "it continues" not in str(error)
+    assert (await fastload.verify(source.url, target.url)).equal
+
+
+async def test_a_table_without_a_key_does_not_stop_the_repair_of_others(source, target):
+    source.psql(
+        "CREATE TABLE keyed (id int PRIMARY KEY, v int); INSERT INTO keyed VALUES (1, 1), (2, 2);"
+        "CREATE TABLE keyless (v int); INSERT INTO keyless VALUES (1)"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql("UPDATE keyed SET v = 9 WHERE id = 2; UPDATE keyless SET v = 9")
+    result = await (await fastload.verify(source.url, target.url)).repair()
+    assert target.psql("SELECT v FROM keyed ORDER BY id").split() == ["1", "2"]
+    assert {t.name: t.equal for t in result.tables} == {
+        "public.keyed": True,
+        "public.keyless": False,
+    }
+    told = str(result)
+    assert "public.keyless" in told
+    assert "no primary key" in told
+    assert "truncate" in told
+    # Alone, it is an error with the same words.
+    with pytest.raises(fastload.PlanError, match="no primary key") as caught:
+        await result.repair()
+    assert "upsert" not in str(caught.value)
+
+
+LOSSY = """CREATE TABLE t (id int PRIMARY KEY, single {double}, few decimal(12,4), at {at}(6),
+  clock time(6))"""
+LOSSY_ROW = "INSERT INTO t VALUES (1, 0.1, 1.2345, '2020-02-29 10:00:00.5', '10:00:00.25')"
+LOST = "CREATE TABLE t (id int PRIMARY KEY, single {}, few decimal(12,2), at {}, clock {})"
+
+
+@pytest.mark.mysql
+async def test_what_types_lose_is_told_each_time_and_never_equal(source, target, mariadb):
+    """Whoever made the target's columns narrower is told of each of them, rows or none."""
+    with mariadb.database("narrow"):
+        here = MysqlDatabase(mariadb, "narrow")
+        source.psql(LOSSY.format(double="float8", at="timestamp"))
+        target.psql(LOST.format("real", "timestamp(0)", "time(0)"))
+        here.execute(LOST.format("float", "datetime", "time"))
+        with mariadb.database("wide"):
+            wide = MysqlDatabase(mariadb, "wide")
+            wide.execute(LOSSY.format(double="double", at="datetime"))
+            pairs = [(source, target), (source, here), (wide, target), (wide, here)]
+            for full in (False, True):
+                for one, other in pairs:
+                    found = await fastload.verify(one.url, other.url)
+                    assert found.equal is not full
+                    assert {loss.split(":")[0] for loss in found.losses} == {
+                        f"{found.tables[0].table}.{c}" for c in ("single", "few", "at", "clock")
+                    }
+                    columns = {c.column for d in found.differences for c in d.columns}
+                    assert columns == ({"single", "few", "at", "clock"} if full else set())
+                if not full:
+                    row = LOSSY_ROW
+                    source.psql(row)
+                    for database in (wide, here):
+                        database.execute(row)
+                    target.psql(row)

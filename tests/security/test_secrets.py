@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import replace
 from typing import ClassVar
+from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
@@ -14,10 +15,13 @@ import pytest
 import fastload
 from fastload.registry import open_source
 from fastload.secret import Secret, password_of
+from fastload.testing.mysql_fake_server import fake_server
 from fastload.testing.private_server import free_port
 from fastload.url import Url
 
 SECRET = "hunter2@/%:secret"
+PLAIN = "hunter2 secret of another kind"
+WRITTEN = quote(SECRET, safe="")
 
 
 class Tokens:
@@ -207,12 +211,16 @@ async def test_without_the_package(monkeypatch):
 async def refused(url: Url, kind: type[fastload.FastloadError]) -> fastload.FastloadError:
     with pytest.raises(kind) as caught:
         await fastload.copy(url, url, mode="append")
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    check_frames(caught.value, SECRET)
+    return caught.value
+
+
+def check_frames(error: BaseException, secret: str) -> None:
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
     text = "".join(told.format())
     assert "with_password" not in text
-    assert SECRET not in text
-    assert repr(SECRET)[1:-1] not in text
-    return caught.value
+    assert secret not in text
+    assert repr(secret)[1:-1] not in text
 
 
 async def test_no_frame_of_a_failed_login_keeps_the_password(guarded_url):
@@ -224,6 +232,39 @@ async def test_no_frame_of_a_failed_login_keeps_the_password(guarded_url):
 async def test_no_frame_of_a_failed_connection_keeps_it(scheme):
     url = Url(scheme, "127.0.0.1", free_port(), "d", "u").with_password(SECRET)
     await refused(url, fastload.ConnectError)
+
+
+async def test_no_frame_of_a_verb_keeps_the_text_of_a_url():
+    """The caller's own frames do; those are the caller's."""
+    port = free_port()
+    for verb in (fastload.copy, fastload.plan, fastload.verify):
+        with pytest.raises(fastload.ConnectError) as caught:
+            await verb(*(f"postgresql://u:{WRITTEN}@127.0.0.1:{port}/{d}" for d in "ab"))
+        check_frames(caught.value, WRITTEN)
+    with pytest.raises(fastload.ConnectError) as caught:
+        await fastload.write(None, f"mysql://u:{WRITTEN}@127.0.0.1:{port}/d", "t.t")
+    check_frames(caught.value, WRITTEN)
+
+
+def test_no_frame_of_a_script_keeps_the_text_of_a_url():
+    with pytest.raises(fastload.ConnectError) as caught:
+        fastload.blocking.plan(*(f"mysql://u:{WRITTEN}@127.0.0.1:{free_port()}/{d}" for d in "ab"))
+    check_frames(caught.value, WRITTEN)
+
+
+async def test_no_frame_of_a_mysql_plugin_keeps_the_password(monkeypatch):
+    """The frame of the function that fails has it: this is red unless frames are cleared."""
+
+    def fail(password: bytes, challenge: bytes) -> bytes:
+        raise RuntimeError("no package")
+
+    monkeypatch.setattr("pymysql._auth.ed25519_password", fail)
+    switch = b"\xfeclient_ed25519\0" + b"x" * 32
+    async with fake_server(login=switch) as fake:
+        url = Url.parse(fake.url).with_password(PLAIN)
+        with pytest.raises(fastload.AuthenticationError, match="one more package") as caught:
+            await fastload.copy(url, url, mode="append")
+    check_frames(caught.value, PLAIN)
 
 
 async def test_what_plain_data_makes_of_it():

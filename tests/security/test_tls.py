@@ -136,9 +136,13 @@ async def test_another_name(place, made):
     assert url.host in str(error)
 
 
-async def test_an_expired_certificate(place, made):
+@pytest.mark.parametrize("word", [{}, {"mode": "verify"}])
+async def test_an_expired_certificate(place, made, word):
+    """Its authority is the one that the URL names: the date alone is wrong."""
+    if word:
+        word = {"mode": "verify-full" if place.kind == "postgres" else "VERIFY_IDENTITY"}
     async with place.reached(made["date"]) as url:
-        error = await refused(replace(url, options=place.options(ca=made["date"].ca)))
+        error = await refused(replace(url, options=place.options(ca=made["date"].ca, **word)))
     assert "expired" in str(error)
     assert "renew" in error.hint
 

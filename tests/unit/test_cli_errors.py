@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fastload.cli import FAILED, USAGE, main
-from fastload.commands import name
 from fastload.errors import ConfigError
+from fastload.naming import parsed as name
 
 # The fixture ``run`` looks for it in all that is printed.
 CANARY = "canary4711"
@@ -46,7 +46,7 @@ def test_wrong_usage_is_code_2_with_one_error_and_where_help_is(run, tokens, tol
         (["copy", "memory://x", f"postgresql://u:a b{CANARY}@h/d"], "where: target"),
         (["copy", "memory://x", "memory://y", "--memory", "1MiB"], "at least 16MiB"),
         (["copy", "memory://x", "memory://y", "--where", "public.t"], "NAME=VALUE"),
-        (["copy", "memory://x", "memory://y", "--where", "t=1"], "schema.table"),
+        (["copy", "memory://x", "memory://y", "--where", "a.b.t=1"], "schema.table"),
         (["copy", "memory://x", "memory://y", "--types", 'a."b=1'], "is not a name"),
         (["copy", "memory://x", "memory://y", "--rename", "a.b=c", "--rename", "a.b=d"], "twice"),
         (["copy", "memory://x", "memory://y", *["--on-unrepresentable", "null"] * 2], "and as"),
@@ -101,7 +101,9 @@ def test_names_on_the_command_line(text, parts):
     assert name(text) == parts
 
 
-@pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", '"a', 'a"', '""', '"a"b', 'a."b'])
+@pytest.mark.parametrize(
+    "text", ["", ".", "a.", ".a", "a..b", '"a', '""', '"a"b', 'a."b', r'"a\b"', '"a".']
+)
 def test_what_is_no_name_on_the_command_line(text):
     with pytest.raises(ConfigError, match="is not a name"):
         name(text)

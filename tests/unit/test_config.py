@@ -43,20 +43,21 @@ make = CopyOptions.make
         ("memory", True),
         ("memory", None),
         ("partition_by", "key"),
-        ("partition_by", {"t": "id"}),
+        ("partition_by", {"a.b.t": "id"}),
         ("partition_by", {"public.t": ""}),
         ("route", "binary"),
         ("on_unrepresentable", "skip"),
         ("on_unrepresentable", {"public.t.c": "skip"}),
-        ("on_unrepresentable", {"public.t": "null"}),
-        ("types", {"public.t": "text"}),
+        ("on_unrepresentable", {"t": "null"}),
+        ("types", {"t": "text"}),
         ("types", {"public.t.c": " "}),
         ("types", {"public.t.c": int}),
         ("types", ["public.t.c"]),
-        ("where", {"t": "id > 1"}),
+        ("where", {"a.b.t": "id > 1"}),
+        ("where", {'"a': "id > 1"}),
         ("where", {"public.t": ""}),
         ("where", "id > 1"),
-        ("rename", {"t": "u"}),
+        ("rename", {"a.b.c.d": "u"}),
         ("rename", {"public.t": ""}),
         ("rename", {"public.t": "a.b.c"}),
         ("rename", {"public.t.c": ""}),
@@ -93,7 +94,7 @@ def test_a_wrong_value_is_refused_with_the_option_in_the_message(option, value):
         ("parallel", 0, "1 to 256"),
         ("partition_by", "physicl", "physical"),
         ("route", "copy", "auto, wire, arrow"),
-        ("where", {"t": "x"}, '"schema.table"'),
+        ("where", {"a.b.t": "x"}, '"schema.table"'),
         ("types", {"t": "x"}, '"schema.table.column"'),
         ("run", "", "200"),
     ],
@@ -239,3 +240,17 @@ def test_options_do_not_change():
     with pytest.raises(AttributeError):
         make().mode = "append"  # type: ignore[misc]
     assert msgspec.json.decode(msgspec.json.encode(make().shape())) == make().shape()
+
+
+def test_names_without_a_schema_are_the_default_schemas():
+    options = make(
+        where={"t": "x"}, types={"t.c": "text"}, rename={"t": "u"}, partition_by={"t": "c"}
+    ).between("shop", "public")
+    assert options.where == {("shop", "t"): "x"}
+    assert options.types == {("shop", "t", "c"): "text"}
+    assert options.target_name(QualifiedName("shop", "t")) == QualifiedName("public", "u")
+    assert options.partitioning(QualifiedName("shop", "t")) == "c"
+    with pytest.raises(ConfigError, match="without a schema"):
+        make(where={"t": "x"}).between("", "public")
+    with pytest.raises(ConfigError, match="with its schema and without"):
+        make(where={"t": "x", "shop.t": "y"}).between("shop", "public")

@@ -16,6 +16,7 @@ from fastload.errors import (
     DecodeError,
     EncodeError,
     FastloadError,
+    NotVerified,
     PlanError,
     SourceError,
     StateError,
@@ -81,7 +82,8 @@ def test_every_error_is_pickled_with_all_it_knows(kind):
         (DecodeError, {"offset": 5, "column_index": 2}),
         (EncodeError, {"row": 3, "column_index": 0}),
         (Unrepresentable, {"row": 3, "column_index": 0, "value": "infinity"}),
-        (VerificationError, {"result": {"differences": 1}}),
+        (VerificationError, {"result": {"differences": 1}, "copied": {"rows": 2}}),
+        (NotVerified, {"copied": {"rows": 2}}),
     ],
 )
 def test_what_an_error_adds_is_kept(kind, more):

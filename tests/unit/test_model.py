@@ -104,9 +104,9 @@ def test_a_catalogue_knows_its_tables():
         catalog.table(QualifiedName("a", "b"))
 
 
-def test_names_that_print_alike_differ():
+def test_names_that_look_alike_differ_and_print_differently():
     one, other = QualifiedName("a.b", "c"), QualifiedName("a", "b.c")
-    assert str(one) == str(other)
+    assert (str(one), str(other)) == ('"a.b".c', 'a."b.c"')
     assert one != other
     assert len({one, other}) == 2
     assert sorted([one, other]) == [other, one]

@@ -22,7 +22,8 @@ TYPES = {
     "decimal(12,4)": ("decimal128(12, 4)", "decimal:12,4"),
     "decimal(5,0)": ("decimal128(5, 0)", "decimal:5,0"),
     "date": ("date32[day]", "date"), "datetime": ("timestamp[us]", "datetime:0"),
-    "datetime(6)": ("timestamp[us]", "datetime:6"), "time(6)": ("duration[us]", "time:6"),
+    "datetime(6)": ("timestamp[us]", "datetime:6"), "datetime(5)": ("timestamp[us]", "datetime:5"),
+    "time(6)": ("duration[us]", "time:6"),
     "time": ("duration[us]", "time:0"),
     "timestamp(6)": ("timestamp[us, tz=UTC]", "timestamp:6"),
     "char(36)": ("string", "char:36"), "varchar(9)": ("string", "text:9"),
@@ -33,7 +34,7 @@ TYPES = {
     "point": ("opaque[geometry, MySQL, binary]", "geometry"),
     "enum('a','b')": ("string", "text:1"), "enum('a')": ("string", "text:1"),
 }  # fmt: skip
-EXACT = ("date", "datetime", "datetime(6)", "time", "time(6)", "timestamp(6)")
+EXACT = ("date", "datetime", "datetime(5)", "datetime(6)", "time", "time(6)", "timestamp(6)")
 
 
 def column(type_: str, **given: Any) -> Column:
@@ -103,6 +104,7 @@ def test_types_that_do_not(there, here):
         ("decimal(12,4)", "decimal(10,2)", "digits after the point"),
         ("decimal(10,2)", "int", "digits after the point"),
         ("datetime(6)", "datetime", "fractions of a second"),
+        ("datetime(6)", "datetime(5)", "fractions of a second"),
         ("time(6)", "time", "fractions of a second"),
         ("longtext", "json", "repeated members"),
     ],

@@ -56,6 +56,13 @@ def test_counts_rates_and_time_left(meter, clock):
     assert told.fraction == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(("seconds", "bytes_"), [(1, 10 * MB), (5, 100)])
+def test_the_first_moments_and_a_trickle_tell_no_time_left(meter, clock, seconds, bytes_):
+    clock.now_s += seconds
+    meter.add(rows=1, bytes=bytes_)
+    assert meter.snapshot().eta_s is None
+
+
 def test_rates_are_of_the_last_seconds(meter, clock):
     for _ in range(10):
         clock.now_s += 2

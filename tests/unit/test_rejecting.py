@@ -144,6 +144,7 @@ async def test_a_file_stands_for_the_last_publication(tmp_path):
     await file.add(row, Reason("constraint", "no", None, "third", 0))
     file.discard()
     assert pq.read_table(path)["fastload_key_"].to_pylist() == ["second"]
+    assert path.stat().st_mode & 0o777 == 0o600
     assert await RejectFile(path, row.schema).publish() is None
     assert list(path.parent.iterdir()) == []
 

@@ -52,7 +52,7 @@ async def test_the_last_failure_tells_of_the_first():
     last = errors.AuthenticationError("no server answers", hint="check the port")
     with pytest.raises(errors.AuthenticationError) as caught:
         await attempts.pause_after(last)
-    assert caught.value.hint == "it began with: could not write: no space left\n  check the port"
+    assert caught.value.hint == "it began with: could not write: no space left; check the port"
 
 
 @given(attempt=st.integers(1, 10_000))

@@ -40,7 +40,10 @@ def chosen(*tables: str, **select: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("patterns", "names"),
     [
-        ((), ["public.orders", "public.order[1]", "public.order1", "shop.customers", "c.d.a.b"]),
+        (
+            (),
+            ["public.orders", "public.order[1]", "public.order1", "shop.customers", '"c.d"."a.b"'],
+        ),
         (("orders",), ["public.orders"]),
         (("public.orders", "shop.customers"), ["public.orders", "shop.customers"]),
         (("shop.*",), ["shop.customers"]),
@@ -49,7 +52,7 @@ def chosen(*tables: str, **select: Any) -> list[str]:
         (("order[1]*",), ["public.order[1]"]),
         (("far",), ["shop.far"]),
         (("orders_2024",), ["public.orders_2024"]),
-        (("c.d.a.b",), ["c.d.a.b"]),
+        (('"c.d"."a.b"',), ['"c.d"."a.b"']),
     ],
 )
 def test_what_patterns_mean(patterns, names):
@@ -63,7 +66,7 @@ def test_exclude_takes_out_what_was_named():
 
 
 def test_exact_names_are_no_patterns():
-    assert chosen(names=(QualifiedName("c.d", "a.b"),)) == ["c.d.a.b"]
+    assert chosen(names=(QualifiedName("c.d", "a.b"),)) == ['"c.d"."a.b"']
     with pytest.raises(TableNotFound):
         chosen(names=(QualifiedName("public", "orders*"),))
 

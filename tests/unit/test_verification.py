@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import pyarrow as pa
 import pytest
 
 import fastload
-from fastload.model import Column, Key, QualifiedName, Table
+from fastload.config import CopyOptions
+from fastload.model import Column, Key, KeyRange, QualifiedName, Table
 from fastload.testing.memory import StoredTable, database, forget
+from fastload.verification.budget import Budget
+from fastload.verification.comparison import compare
 from fastload.verification.matching import shown
 from fastload.verification.pairs import kind_of, pair_tables
 
@@ -76,7 +82,7 @@ def test_columns_without_a_counterpart_are_told_and_not_in_the_key():
     )
     there = msgspec.structs.replace(here, columns=(*here.columns[:1], *here.columns[2:]))
     pair = pair_tables(here, there, names={}, own=True)
-    assert [p.source.name for p in pair.pairs] == ["id"]
+    assert [p.source.name for p in pair.pairs] == ["id", "sum"]
     assert [str(n) for n in pair.not_compared] == ["gone: the target has no such column"]
     assert pair.key == (0,)
     assert pair.without("id", "why").key == ()
@@ -131,6 +137,56 @@ def test_a_limit_says_that_there_is_more(shop, copied):
     assert "more rows differ" in str(result)
     with pytest.raises(fastload.ConfigError, match="limit"):
         fastload.blocking.verify(shop, copied, limit=0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"), [(20, 20), (90, 90), (1000, 1000), (2000, 2000), (3000, 2000)]
+)
+async def test_as_many_rows_are_named_as_the_limit_says_whatever_parts_they_are_in(
+    shop, copied, limit, named
+):
+    """Parts are located side by side, and share what may be named."""
+    numbers = list(range(5000))
+    change("shop", {"id": numbers, "note": ["a"] * 5000})
+    change("copied", {"id": numbers, "note": ["b" if i % 5 < 2 else "a" for i in numbers]})
+    edges = [None, "700", "1500", "1501", "4000", None]
+    ranges = [KeyRange(("id",), *((e,) if e else None for e in p)) for p in pairwise(edges)]
+    options = CopyOptions.make(mode="upsert", parallel=4)
+    here, there = fastload.Url.parse(shop), fastload.Url.parse(copied)
+    found = await compare(here, there, options, limit, {NAME: ranges})
+    (table,) = found.result.tables
+    assert len({d.key["id"] for d in table.differences}) == len(table.differences) == named
+    assert (table.more, len(table.ranges), table.rows) == (named < 2000, 5, 5000)
+
+
+async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
+    budget, taken = Budget(100, 1 << 20), []
+
+    async def part(want: int, needed: int) -> None:
+        async with budget.share(want) as share:
+            reserved = share.rows
+            await anyio.lowlevel.checkpoint()
+            used = min(needed, share.most_rows)
+            share.use(used)
+            share.hold(needed)
+            taken.append((reserved, used))
+
+    async with anyio.create_task_group() as group:
+        for want, needed in ((60, 5), (60, 50), (10, 10), (90, 90), (1, 1)):
+            group.start_soon(part, want, needed)
+    assert sum(used for _, used in taken) == 100
+    assert taken[:2] == [(60, 5), (40, 50)]
+    assert (budget.rows, budget.held_bytes) == (0, 156)
+
+
+async def test_what_is_held_already_leaves_no_room_for_more():
+    budget = Budget(100, 1000)
+    async with budget.share(10) as share:
+        assert not share.hold(1000)
+        assert share.hold(1)
+    async with budget.share(10) as share:
+        assert share.rows == 0
+    assert budget.rows == 100
 
 
 def test_names_filters_and_absent_tables(shop, copied):

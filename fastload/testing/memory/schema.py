@@ -39,10 +39,10 @@ def translate(catalog: Catalog) -> Catalog:
     reason = "its expression is in another database's words"
     left: list[NotCarried] = []
     for table in catalog.tables:
-        left += [NotCarried("check", f"{table.name}.{c.name}", reason) for c in table.checks]
-        left += [NotCarried("index", f"{table.name}.{i.name}", reason) for i in table.indexes]
+        left += [NotCarried("check", table.name.member(c.name), reason) for c in table.checks]
+        left += [NotCarried("index", table.name.member(i.name), reason) for i in table.indexes]
         left += [
-            NotCarried("default", f"{table.name}.{c.name}", reason)
+            NotCarried("default", table.name.member(c.name), reason)
             for c in table.columns
             if c.default is not None
         ]

@@ -147,12 +147,12 @@ TYPES = {
     "ca": ("string", "text", "char:1"),
     "cb": ("string", "text", "char:255"),
     "cc": ("string", "text", "text:20"),
-    "cd": ("string", "text", "text:300"),
+    "cd": ("string", "checked_text", "text:300"),
     "ce": ("string", "text", "text:65535"),
     "cf": ("string", "text", "text:255"),
     "cg": ("string", "text", "text:16777215"),
     "ch": ("string", "text", "text:4294967295"),
-    "ci": ("string", "text", "char:10"),
+    "ci": ("string", "checked_text", "char:10"),
     "ba": ("binary", "blob", "binary:1"),
     "bb": ("binary", "blob", "binary:16"),
     "bc": ("binary", "blob", "blob:100"),
@@ -203,7 +203,8 @@ def test_lengths_labels_and_charsets(table):
 
 def test_exact_forms(table):
     exact = {c.name: c.exact for c in table("types").columns if c.exact is not None}
-    assert list(exact) == ["q", "r", "s", "t", "u", "v", "w"]
+    assert list(exact) == ["q", "r", "s", "t", "u", "v", "w", "cd", "ci"]
+    assert exact["cd"] == "opaque[gbk, MySQL, binary]"
     assert exact["s"] == "opaque[datetime, MySQL, string]"
     column = table("types").column("s")
     assert column.extra["decode_exact"] == "opaque_text:datetime"

@@ -8,16 +8,18 @@ import socket
 import sys
 import time
 import traceback
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import aiomysql
 import anyio
 import pytest
 from fastload_mysql.connecting import arguments
+from fastload_mysql.create_text import create_texts
 from fastload_mysql.driver import MysqlDriver, open_sessions
 
 from fastload import errors
+from fastload.model import QualifiedName
 from fastload.secret import Secret
 from fastload.testing import private_server
 from fastload.testing.mysql_fake_server import fake_server, listening
@@ -74,26 +76,39 @@ async def test_settings(database, side):
         assert await connection.fetchrow(f"SELECT {query}") == tuple(SETTINGS.values())
 
 
+LIMITS = {
+    "sql_select_limit": 1,
+    "wait_timeout": 5,
+    "group_concat_max_len": 4,
+    "sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
+    "time_zone": "+05:00",
+    "max_join_size": 1,
+    "sql_safe_updates": 1,
+}
+
+
 @pytest.fixture
-def limited(server):
-    """A server whose own settings would cut short what is read."""
-    names = ("sql_select_limit", "wait_timeout", "group_concat_max_len", "sql_mode")
-    was = server.execute("SELECT " + ", ".join(f"@@global.{name}" for name in names))[0]
-    wrong = "sql_select_limit = 1, wait_timeout = 5, group_concat_max_len = 4"
-    server.execute("SET GLOBAL " + wrong.replace(", ", ", GLOBAL "))
-    server.execute(
-        "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
-    )
-    yield server
-    for name, value in zip(names, was, strict=True):
-        server.execute(f"SET GLOBAL {name} = {value!r}")
+def limited(database):
+    """A server whose own settings would change, or cut short, what is read."""
+    server = database.server
+    known = [n for n in LIMITS if server.execute(f"SHOW GLOBAL VARIABLES LIKE '{n}'")]
+    was = server.execute("SELECT " + ", ".join(f"@@global.{name}" for name in known))[0]
+    database.execute("CREATE TABLE t (i INT); INSERT INTO t VALUES (1), (2)")
+    server.execute("; ".join(f"SET GLOBAL {name} = {LIMITS[name]!r}" for name in known))
+    yield database
+    values = dict(zip(known, was, strict=True))
+    server.execute("; ".join(f"SET GLOBAL {name} = {value!r}" for name, value in values.items()))
 
 
 async def test_a_servers_own_limits_do_not_apply(limited):
-    async with lent(limited.url_for("mysql")) as connection:
+    async with lent(limited.url) as connection:
         assert await connection.fetch("SELECT 1 UNION ALL SELECT 2") == [(1,), (2,)]
         assert await connection.fetchval("SELECT GROUP_CONCAT('long enough')") == "long enough"
         assert await connection.fetchval('SELECT "\\\'"') == "'"
+        assert await connection.fetchval("SELECT HOUR(FROM_UNIXTIME(0))") == 0
+        assert await connection.fetchval("SELECT COUNT(*) FROM t AS a, t AS b, t AS c") == 8
+    async with lent(limited.url, "target") as connection:
+        assert await connection.execute("DELETE FROM t") == 2
 
 
 async def test_a_source_is_read_only(database):
@@ -331,21 +346,23 @@ async def test_a_server_that_takes_tls_only(server):
 
 
 async def test_too_many_connections(server):
+    """The first connection of a side is waited for some seconds: others may go."""
     was = server.execute("SELECT @@global.max_connections")[0][0]
     server.execute("SET GLOBAL max_connections = 10")
     held = [server.connect() for _ in range(11)]
     try:
-        error = await refused(server.url)
+        with pytest.raises(errors.TooManyConnections) as caught:
+            async with lent(Url.parse(server.url)):
+                pass
     finally:
         for connection in held:
             connection.close()
         server.execute(f"SET GLOBAL max_connections = {was}")
-    assert type(error) is errors.TooManyConnections
-    assert error.retryable
-    assert "max_connections" in error.hint
+    assert caught.value.retryable
+    assert "max_connections" in caught.value.hint
 
 
-@pytest.mark.parametrize(("says", "told"), [(b"", "did not answer"), (b"HTTP/1.1 400 \r\n", "")])
+@pytest.mark.parametrize(("says", "told"), [(b"", "says nothing"), (b"HTTP/1.1 400 \r\n", "")])
 async def test_another_kind_of_server(says, told):
     async def serve(reader, writer):
         writer.write(says)
@@ -475,6 +492,22 @@ async def test_a_cancelled_statement_does_not_run_on(database, work, way):
         with pytest.raises(asyncio.CancelledError):
             await task
     await database.none_left()
+
+
+@pytest.mark.faults
+async def test_a_cancelled_catalog_is_told_as_cancelled(database):
+    """And not by the error of what is then said to a connection that is closed already."""
+    database.execute("CREATE TABLE t (n int)")
+    name = QualifiedName(database.name, "t")
+    for steps in range(1, 12):
+        with suppress(errors.ConnectionLost):
+            async with lent(database.url) as connection:
+                task = asyncio.create_task(create_texts(connection, [name]))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled() or task.exception() is None
 
 
 # The caller's pool.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 from fastload_mysql.rights import parse
 
@@ -130,6 +131,63 @@ async def test_granting_what_is_printed_mends_a_target(server, database, user):
             assert result.rows == 4
 
 
+SHOP = (
+    "CREATE TABLE p (a int PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+    "CREATE TABLE t (a int PRIMARY KEY AUTO_INCREMENT, p int, KEY (p),"
+    "FOREIGN KEY (p) REFERENCES p (a)); INSERT INTO t VALUES (1, 1), (7, 2)"
+)
+
+
+def rights_in(hint: str) -> list[str]:
+    return hint.removeprefix("GRANT ").split(" ON ")[0].split(", ")
+
+
+async def first_error(source: str, target: str) -> fastload.FastloadError | None:
+    for mode in ("replace", "truncate", "upsert"):
+        try:
+            await fastload.copy(source, target, mode=mode, fresh=True)
+        except fastload.FastloadError as error:
+            return error
+    return None
+
+
+async def test_a_target_with_one_right_fewer_says_which(server, database, user):
+    """What is printed is enough, and all of it is needed by one mode or another."""
+    database.execute(SHOP)
+    with server.database(f"{database.name}_there") as whole:
+        name = whole.rsplit("/", 1)[1]
+        # Without any right over it, nobody gets into a database.
+        server.execute(f"GRANT SHOW VIEW ON `{name}`.* TO {user}")
+        url = url_of(server, name)
+        hint = (await examined("target", url))["rights"].hint
+        assert hint
+        server.execute(hint)
+        over = hint.split(" ON ")[1].split(".*")[0]
+        spare = set()
+        for right in set(rights_in(hint)) - {"SHOW VIEW"}:
+            server.execute(f"REVOKE {right} ON {over}.* FROM {user}")
+            assert (await examined("target", url))["rights"].hint.startswith(f"GRANT {right}")
+            told = await first_error(database.url, url)
+            if told is None:
+                spare.add(right)
+            else:
+                assert told.hint, right
+            server.execute(f"GRANT {right} ON {over}.* TO {user}")
+        assert spare == set()
+        await fastload.copy(database.url, url, mode="replace", fresh=True)
+
+
+async def test_a_source_without_the_right_names_the_statement_that_gives_it(server, database, user):
+    database.execute(SHOP + f"; GRANT SELECT (a) ON {database.name}.p TO {user}")
+    url = url_of(server, database.name)
+    with server.database(f"{database.name}_there") as target:
+        with pytest.raises(fastload.SourceError) as caught:
+            await fastload.copy(url, target)
+        statement = caught.value.hint.removeprefix("as an administrator: ").split(";")[0]
+        server.execute(statement)
+        assert (await fastload.copy(url, target, tables=["p"])).rows == 2
+
+
 async def test_rights_by_a_role(server, database, user):
     server.execute(f"CREATE ROLE reader; GRANT SELECT ON `{database.name}`.* TO reader")
     server.execute(f"GRANT reader TO {user}")
@@ -210,3 +268,43 @@ def test_rights_are_read_as_the_server_writes_them():
     assert not rights.may("INSERT", "yxz")
     assert rights.tables == {("q`q", "t"): frozenset({"UPDATE"})}
     assert rights.grant(["DROP"], "a_b%") == "GRANT DROP ON `a\\_b\\%`.* TO 'u'@'%'"
+
+
+async def test_a_copy_tells_that_tables_may_be_unseen(server, database, user):
+    """Of what the user has no right on, no name is known."""
+    database.execute(
+        "CREATE TABLE t (a int); CREATE TABLE u (a int); INSERT INTO t VALUES (1);"
+        f"GRANT SELECT ON {database.name}.t TO {user}"
+    )
+    url = url_of(server, database.name)
+    with server.database(f"{database.name}_there") as there:
+        told = (await fastload.plan(url, there)).notes
+        assert any("only tables granted one by one are seen" in n for n in told)
+        assert set(told) <= set((await fastload.copy(url, there)).notes)
+        # What is asked for by name was seen.
+        server.execute(f"GRANT SELECT ON `{database.name}`.* TO {user}")
+        told = (await fastload.plan(url, there, mode="replace")).notes
+        assert not any("one by one" in n for n in told)
+
+
+@pytest.mark.parametrize("mode", ["create", "write"])
+async def test_rights_are_asked_before_anything_is_made(server, database, user, mode):
+    database.execute(
+        "CREATE TABLE t (a int PRIMARY KEY, KEY (a)); INSERT INTO t VALUES (1), (2), (3)"
+    )
+
+    async def start(url):
+        if mode == "create":
+            return await fastload.copy(database.url, url)
+        return await fastload.write(pa.table({"a": [1, 2, 3]}), url, "fastload_rights.t")
+
+    with server.database("fastload_rights"):
+        server.execute(f"GRANT SELECT, INSERT, CREATE ON `fastload\\_rights`.* TO {user}")
+        url = url_of(server, "fastload_rights")
+        with pytest.raises(fastload.TargetError, match="DROP") as caught:
+            await start(url)
+        assert server.execute("SHOW TABLES", "fastload_rights") == []
+        assert caught.value.hint.startswith("GRANT ")
+        server.execute(caught.value.hint)
+        assert (await start(url)).rows == 3
+        assert [name for (name,) in server.execute("SHOW TABLES", "fastload_rights")] == ["t"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pyarrow as pa
 import pytest
 from fastload_mysql.quoting import ident
@@ -104,6 +106,20 @@ async def test_a_row_beyond_the_packet_is_refused_by_key(there, blob):
     assert raised.value.key == "id=3"
     assert "local_infile" in raised.value.hint
     assert there.execute("SELECT id, LENGTH(v) FROM t") == [(1, len(value))]
+
+
+async def test_rows_at_the_edge_of_a_packet(there):
+    """Whatever the server would refuse is refused before it is sent."""
+    there.execute("CREATE TABLE t (id int PRIMARY KEY, v longtext)")
+    around = len("INSERT INTO `there`.`t` (`id`, `v`) VALUES (1,'')")
+    taken = []
+    for size in range(PACKET_BYTES - around - 3, PACKET_BYTES - around + 2):
+        rows = pa.table({"id": [1], "v": ["x" * size]})
+        with contextlib.suppress(EncodeError):
+            await fastload.write(rows, there.url, ("there", "t"), mode="truncate")
+            assert there.execute("SELECT LENGTH(v) FROM t") == [(size,)]
+            taken.append(size)
+    assert len(taken) == 2
 
 
 async def test_upsert_and_replace_by_inserts(there):

@@ -95,6 +95,14 @@ async def test_what_was_let_through_is_counted(database):
     assert database.execute("SELECT s FROM t ORDER BY i") == [("old",), ("old",), ("new",)]
 
 
+async def test_more_warnings_than_a_packet_counts(database):
+    database.execute(f"{TABLE}; INSERT INTO t VALUES (1, 'old')")
+    async with lent(database) as connection:
+        pieces = given(b"1\tnew\n" * 65_600)
+        result = await load_local(connection, LOAD.replace("INTO", "IGNORE INTO"), TOKEN, pieces)
+    assert result.warnings == 65_600
+
+
 async def test_a_refused_row_leaves_it_in_step(database):
     database.execute(f"{TABLE}; INSERT INTO t VALUES (1, 'old')")
     async with lent(database) as connection:

@@ -132,7 +132,7 @@ async def test_a_target_without_rights(server, database, there, user):
     server.execute("GRANT SELECT ON mistakes_there.* TO newcomer@'%'")
     error = await refused(database.url, f"{user}/mistakes_there")
     assert isinstance(error, fastload.TargetError)
-    assert "fastload doctor" in error.hint
+    assert error.hint.startswith("GRANT ")
     assert "mistakes_there" in str(error)
 
 
@@ -189,11 +189,11 @@ async def test_a_database_into_itself(server, database, mode):
 async def test_another_kind_of_server(server, source):
     error = await refused(f"postgresql://u:{SECRET}@127.0.0.1:{server.port}/d", source.url)
     assert isinstance(error, fastload.ConnectError)
-    assert "PostgreSQL server answers there" in error.hint
+    assert error.hint.startswith("check host and port: a PostgreSQL server")
     silent = f"mysql://u:{SECRET}@127.0.0.1:{source.server.port}/d?connect_timeout=0.3"
-    with pytest.raises(fastload.ConnectError) as caught:
+    with pytest.raises(fastload.ConnectError, match="says nothing") as caught:
         await fastload.copy(silent, source.url)
-    assert "wait in silence" in caught.value.hint
+    assert "may not be MySQL" in caught.value.hint
 
 
 async def test_a_target_without_a_database(server, database):

@@ -5,16 +5,22 @@ The server counts: each partition's rows by its own predicate, in one snapshot.
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+
 import pytest
-from fastload_mysql import ADAPTER
+from fastload_mysql import ADAPTER, driver
+from fastload_mysql import partitions as mysql_partitions
+from fastload_mysql.flavours import Server
 from fastload_mysql.reading import query
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fastload
-from fastload import Url
+from fastload import Url, partition
 from fastload.adapter import PartitionSpec, ReadSpec, Selection
 from fastload.model import KeyRange, NullKeys, Whole
+from fastload.verification import sides
 
 ROWS = 10_000
 TEXTS = "VARCHAR(70) CHARACTER SET {} COLLATE {}"
@@ -98,22 +104,32 @@ def fill(database, columns, values, *, rows=ROWS, name="t"):
 
 async def partitions(database, name="t", **spec):
     """Return the partitions of a table, their queries, and how many rows the server counts."""
+    parts, queries = await planned(database, name, **spec)
+    counts = [database.execute(f"SELECT COUNT(*) FROM ({q}) AS part")[0][0] for q in queries]
+    return parts, queries, counts
+
+
+async def planned(database, name="t", **spec):
+    """Return the partitions of a table, and their queries."""
     where = spec.get("where")
     async with ADAPTER.source(Url.parse(database.url), connections=1) as source:
         (table,) = (await source.catalog(Selection(tables=(name,)))).tables
         async with source.snapshot([table], 1) as at:
             parts = await source.partitions(table, at, PartitionSpec(**{"want": 8, **spec}))
     want = ReadSpec(table=table, columns=tuple(c.name for c in table.columns), where=where)
-    queries = [query(part, want) for part in parts]
-    counts = [database.execute(f"SELECT COUNT(*) FROM ({q}) AS part")[0][0] for q in queries]
-    return parts, queries, counts
+    return parts, [query(part, want) for part in parts]
+
+
+def told(row):
+    """Return a row with texts that are read as their bytes, as ASCII is, as texts."""
+    return tuple(v.decode("latin1") if isinstance(v, bytes) else v for v in row)
 
 
 def check(database, parts, queries, counts, *, name="t", where="TRUE"):
     """Check that the partitions together are the table: its rows, each once."""
     assert [p.index for p in parts] == list(range(len(parts)))
-    rows = [row for q in queries for row in database.execute(q)]
-    there = database.execute(f"SELECT * FROM {name} WHERE {where}")
+    rows = [told(row) for q in queries for row in database.execute(q)]
+    there = [told(row) for row in database.execute(f"SELECT * FROM {name} WHERE {where}")]
     assert len(rows) == len(there) == sum(counts)
     assert set(rows) == set(there)
 
@@ -233,6 +249,15 @@ async def test_a_column_that_is_named_cuts_the_table(numbers, index, null):
         check_ranges(numbers, queries, "by_c")
 
 
+@pytest.mark.parametrize("kind", ["KEY", "UNIQUE KEY"])
+async def test_an_index_that_the_server_does_not_use_is_not_forced(numbers, kind):
+    word = "INVISIBLE" if numbers.server.flavour == "mysql" else "IGNORED"
+    fill(numbers, f"a INT PRIMARY KEY, c BIGINT, {kind} by_c (c) {word}", "i, i * i")
+    parts, queries, counts = await partitions(numbers, want=4, by="c")
+    check(numbers, parts, queries, counts)
+    assert max(counts) <= 2 * ROWS / 4, counts
+
+
 async def test_few_values_of_a_named_column_make_few_partitions(numbers):
     fill(numbers, "a INT PRIMARY KEY, c CHAR(3), KEY (c)", "i, ELT(1 + i % 3, 'a', 'A ', 'b')")
     parts, queries, counts = await partitions(numbers, want=8, by="c")
@@ -242,8 +267,6 @@ async def test_few_values_of_a_named_column_make_few_partitions(numbers):
 
 async def test_servers_without_window_functions_cut_too(numbers, monkeypatch):
     """MySQL 5.7 and MariaDB 10.1 have none."""
-    from fastload_mysql.flavours import Server
-
     monkeypatch.setattr(Server, "has_windows", False)
     fill(numbers, "a INT PRIMARY KEY, c VARCHAR(20)", "i, IF(i % 10, CONCAT('n', i), NULL)")
     parts, queries, counts = await partitions(numbers, want=8, by="c")
@@ -254,7 +277,7 @@ async def test_servers_without_window_functions_cut_too(numbers, monkeypatch):
 
 @pytest.mark.parametrize("by", ["auto", "c"])
 async def test_filtered_tables_are_covered(numbers, by):
-    fill(numbers, "a INT PRIMARY KEY, c INT", "i, i % 100")
+    fill(numbers, "a INT PRIMARY KEY, c INT", "i, IF(i % 10, i % 100, NULL)")
     where = "c < 50 OR c IS NULL"
     parts, queries, counts = await partitions(numbers, want=8, by=by, where=where)
     check(numbers, parts, queries, counts, where=where)
@@ -266,6 +289,45 @@ async def test_tiny_tables_are_covered(numbers, rows):
     for by in ("auto", "b"):
         parts, queries, counts = await partitions(numbers, want=8, by=by)
         check(numbers, parts, queries, counts)
+
+
+async def test_keys_that_differ_late_are_told_apart(numbers):
+    """Servers sort by the first 1024 bytes of a key where they are told nothing."""
+    value = "CONCAT(REPEAT('x', 1100), SHA2(i, 256))"
+    for index in ("PRIMARY KEY (k)", "KEY (v)"):
+        numbers.execute("DROP TABLE IF EXISTS t")
+        fill(numbers, f"k VARBINARY(2000), v INT, {index}", f"{value}, i")
+        _, _, counts = await partitions(numbers, want=4, by="k")
+        assert sum(counts) == ROWS
+        assert max(counts) <= 2 * ROWS / 4, counts
+
+
+@pytest.mark.parametrize("index", ["PRIMARY KEY (k)", "KEY (v)"])
+async def test_keys_that_servers_cannot_sort_are_covered_once(numbers, index):
+    """As those are whose first 8 KiB are the same; here it is the first 64 bytes."""
+    value = "CONCAT(REPEAT('x', 64), SHA2(i, 256))"
+    fill(numbers, f"k VARBINARY(200), v INT, {index}", f"{value}, i")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(driver._SETTINGS, "max_sort_length", "64")
+        for windows in (True, False):
+            patch.setattr(Server, "has_windows", windows)
+            _, _, counts = await partitions(numbers, want=8, by="k")
+            assert sum(counts) == ROWS
+
+
+async def test_ranges_that_overlap_do_not_pass_a_verification(numbers, target, monkeypatch):
+    """Whatever goes wrong with boundaries: what the copy doubles, its source's sums double too."""
+    fill(numbers, "k INT PRIMARY KEY, v INT", "i, i")
+
+    async def descending(connection, table, columns, boundaries):
+        return list(boundaries)[::-1]
+
+    monkeypatch.setattr(mysql_partitions, "ascending", descending)
+    monkeypatch.setattr(partition, "wanted", lambda *sizes: 4)
+    monkeypatch.setattr(sides, "_SHARED_BYTES", 0)
+    for verb, more in ((fastload.copy, {"verify": True}), (fastload.verify, {})):
+        with pytest.raises(fastload.SourceError, match="overlap"):
+            await verb(numbers.url, target.url, tables="t", parallel=4, **more)
 
 
 async def test_dates_that_no_calendar_has_bound_partitions(numbers):
@@ -342,3 +404,113 @@ async def test_any_composite_keys_are_covered(database, keys, want):
         cursor.executemany("INSERT IGNORE INTO t VALUES (%s, %s, %s)", sorted(keys))
         cursor.execute("ANALYZE TABLE t")
     check(database, *await partitions(database, want=want))
+
+
+async def test_keys_that_an_index_sorts_otherwise_are_covered(mariadb, database):
+    """CHAR in a collation that does not pad: a tab is before nothing there, and after it here."""
+    if database.server is not mariadb:
+        return
+    database.execute(
+        "CREATE TABLE t (k CHAR(9) COLLATE utf8mb4_nopad_bin PRIMARY KEY); "
+        "INSERT INTO t VALUES (''), ('\\t'), ('\\ta'), ('a'), ('a\\t')"
+    )
+    _, _, counts = await partitions(database, want=2)
+    assert sum(counts) == 5
+
+
+async def test_dates_that_no_calendar_has_bound_partitions_alone(database):
+    database.execute(
+        "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE t (k DATE PRIMARY KEY); "
+        "INSERT INTO t VALUES ('2023-02-29'), ('2023-02-30'), ('2023-02-31'), ('2023-04-31')"
+    )
+    _, queries = await planned(database, want=4)
+    counts = [
+        database.execute(
+            f"SET SESSION sql_mode = 'ALLOW_INVALID_DATES'; SELECT COUNT(*) FROM ({q}) AS t"
+        )[0][0]
+        for q in queries
+    ]
+    assert len(counts) > 1
+    assert sum(counts) == 4
+
+
+TEXTS_ALIKE = st.text(st.sampled_from("aAbÁß \t\0z'é"), max_size=5)
+NUMBERS = st.integers(-(10**9), 10**9)
+MOMENTS = st.datetimes(min_value=dt.datetime(1971, 1, 1), max_value=dt.datetime(2037, 1, 1)).map(
+    str
+)
+DATES = st.dates(min_value=dt.date(1000, 1, 1)).map(str) | st.sampled_from(
+    ["0000-00-00", "2024-00-10", "2024-02-00", "2023-02-31"]
+)
+# A type, and its values.
+NASTY = {
+    "VARCHAR(9) COLLATE utf8mb4_general_ci": TEXTS_ALIKE,
+    "VARCHAR(9) COLLATE utf8mb4_unicode_ci": TEXTS_ALIKE,
+    "CHAR(9) COLLATE utf8mb4_bin": TEXTS_ALIKE,
+    "CHAR(9) CHARACTER SET latin1": TEXTS_ALIKE,
+    "CHAR(9) CHARACTER SET utf16": TEXTS_ALIKE,
+    "VARCHAR(2000) CHARACTER SET latin1": TEXTS_ALIKE.map(lambda t: "x" * 1100 + t),
+    "VARBINARY(2000)": st.binary(max_size=5).map(lambda b: b"x" * 1100 + b),
+    "BINARY(3)": st.binary(max_size=3),
+    "YEAR": st.integers(1901, 2155) | st.just(0),
+    "DATE": DATES,
+    "DATETIME(2)": MOMENTS | DATES,
+    "DATETIME(6)": MOMENTS,
+    "TIMESTAMP(6)": MOMENTS | st.just("0000-00-00"),
+    "TIME(3)": st.integers(-3020399, 3020399).map(lambda n: f"{n // 10000}:00:00.{n % 1000:03}"),
+    "DECIMAL(7, 2) ZEROFILL": NUMBERS.map(lambda n: abs(n) % 10**7 / 100),
+    "DECIMAL(30, 12)": NUMBERS.map(lambda n: n / 4096),
+    "INT ZEROFILL": NUMBERS.map(abs),
+    "TINYINT(1)": st.integers(-128, 127),
+    "BIT(12)": st.integers(0, 4095),
+    "FLOAT": st.floats(-9, 9, width=32) | st.just(-0.0),
+    "DOUBLE": st.floats(-9, 9) | st.just(-0.0),
+    "ENUM('z', '10', 'a', '9', '')": st.sampled_from(["z", "10", "a", "9", ""]),
+    "SET('z', '1', 'a')": st.sampled_from(["", "z", "1", "a", "z,1", "1,a", "z,1,a"]),
+}
+OWN_NASTY = {
+    "mysql": {
+        "CHAR(9) COLLATE utf8mb4_0900_ai_ci": TEXTS_ALIKE,
+        "VARCHAR(9) COLLATE utf8mb4_0900_bin": TEXTS_ALIKE,
+    },
+    "mariadb": {
+        "CHAR(9) COLLATE utf8mb4_nopad_bin": TEXTS_ALIKE,
+        "CHAR(9) COLLATE utf8mb4_unicode_nopad_ci": TEXTS_ALIKE,
+        "VARCHAR(9) COLLATE utf8mb4_uca1400_ai_ci": TEXTS_ALIKE,
+        "UUID": st.uuids().map(str),
+        "INET4": st.ip_addresses(v=4).map(str),
+        "INET6": st.ip_addresses(v=6).map(str),
+    },
+}
+INDEXES = ("PRIMARY KEY (k)", "KEY (k)", "KEY (k DESC)", "KEY (v)")
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), index=st.sampled_from(INDEXES), want=st.integers(2, 12))
+async def test_any_keys_of_any_type_are_covered_once(database, data, index, want):
+    kinds = NASTY | OWN_NASTY[database.server.flavour]
+    type_ = data.draw(st.sampled_from(list(kinds)))
+    keys = data.draw(st.lists(kinds[type_], max_size=40))
+    database.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (k {type_}, v INT, {index})")
+    with database.server.connect(database=database.name) as made, made.cursor() as cursor:
+        cursor.execute("SET sql_mode = 'ALLOW_INVALID_DATES'")
+        rows = [(k, i) for i, k in enumerate(keys)]
+        cursor.executemany("INSERT IGNORE INTO t VALUES (%s, %s)", rows)
+        if not index.startswith("PRIMARY"):
+            cursor.execute("INSERT INTO t VALUES (NULL, -1)")
+        cursor.execute("ANALYZE TABLE t")
+    by = "auto" if index.startswith("PRIMARY") else "k"
+    with contextlib.suppress(fastload.ConfigError):
+        _, queries = await planned(database, want=want, by=by)
+        together = " UNION ALL ".join(f"({q})" for q in queries)
+        count = (
+            f"SELECT COUNT(*), COUNT(DISTINCT v), (SELECT COUNT(*) FROM t) FROM ({together}) AS u"
+        )
+        ((rows, different, there),) = database.execute(
+            f"SET SESSION sql_mode = 'ALLOW_INVALID_DATES'; {count}"
+        )
+        assert rows == different == there

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import uvloop
 from fastload_mysql.driver import MysqlDriver, open_sessions
-from fastload_mysql.packets import MOST_PAYLOAD
+from fastload_mysql.packets import MOST_PAYLOAD, Malformed
 from fastload_mysql.protocol import statement
 from fastload_mysql.rows_decode import RowsDecoder
 
@@ -166,6 +166,25 @@ async def test_rows_of_several_packets(roomy, size):
         assert [len(s) for s in table["s"].to_pylist()] == [size, 4]
         assert connection.at_rest
         assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_statement_of_several_packets(roomy):
+    async with lent(roomy) as connection:
+        table = await read(connection, f"SELECT '{'x' * (MOST_PAYLOAD + 9)}' AS s", [("s", "text")])
+        assert len(table["s"][0].as_py()) == MOST_PAYLOAD + 9
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_bytes_after_the_last_row(database):
+    async with lent(database) as connection, statement(connection, "SELECT 'x' AS s") as result:
+        decoder = RowsDecoder([("s", "text")], sequence=result.sequence)
+        async for piece in result:
+            decoder.feed(piece)
+            if decoder.ended:
+                break
+        result._wire.data_received(b"\1\0\0\0\0")
+        with pytest.raises(Malformed, match="bytes follow"):
+            result.finish(decoder)
 
 
 @pytest.mark.parametrize(

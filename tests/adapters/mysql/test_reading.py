@@ -7,6 +7,7 @@ import resource
 
 import anyio
 import anyio.lowlevel
+import msgspec
 import pytest
 from fastload_mysql import ADAPTER
 
@@ -137,3 +138,69 @@ async def test_filters_and_casts_are_the_servers(database):
     async with reading_of(database, "t", types=types, where="id < 4 OR id > 9") as reading:
         rows = [row async for batch in reading for row in batch.to_pylist()]
     assert rows == [{"id": 1, "flag": False}, {"id": 2, "flag": True}, {"id": 3, "flag": None}]
+
+
+ZERO_DATE = "SET SESSION sql_mode = ''; UPDATE t SET d = '0000-00-00' WHERE id {}"
+MARK = "UPDATE t SET v = '{}' WHERE id = 1000"
+
+
+@pytest.fixture
+def dated(wide):
+    """Rows with a date, far more than fit into all buffers on the way."""
+    wide.execute("ALTER TABLE t ADD d DATE; " + MARK.format("before"))
+    return wide
+
+
+async def test_a_reading_that_fails_does_not_cost_the_moment(dated):
+    """Of a value, of a target that refuses rows, or of a statement that is killed."""
+    async with ADAPTER.source(Url.parse(dated.url), connections=1) as source:
+        (table,) = (await source.catalog(Selection(tables=("t",)))).tables
+        want = ReadSpec(table=table, columns=("id", "v", "d"), buffer_bytes=1 << 20)
+        part = Partition(table=table.name, index=0)
+
+        @contextlib.asynccontextmanager
+        async def failing(error, where=None):
+            """Read again, in the exact form, what was there before a reading failed."""
+            dated.execute(MARK.format("before"))
+            async with source.snapshot([table], 1) as at:
+                first = msgspec.structs.replace(want, where=where)
+                with anyio.fail_after(20), pytest.raises(error):
+                    async with source.open(part, at, first) as reading:
+                        yield aiter(reading)
+                dated.execute(MARK.format("after"))
+                exact = msgspec.structs.replace(want, exact=("d",), where="id < 2000")
+                async with source.open(part, at, exact) as reading:
+                    rows = [row async for batch in reading for row in batch.to_pylist()]
+                    assert reading.cut == at.cut
+            assert "before" in [r["v"] for r in rows if r["id"] == 1000]
+
+        for taken in (0, 1, 5):
+            async with failing(ZeroDivisionError) as batches:
+                for _ in range(taken):
+                    await anext(batches)
+                raise ZeroDivisionError
+        async with failing(fastload.SourceError) as batches:
+            dated.execute(f"KILL QUERY {await dated.running('SELECT%FROM%t%')}")
+            _ = [batch async for batch in batches]
+        for which in ("= 200400", "% 7000 = 0", "= 501", "< 2000"):
+            dated.execute(ZERO_DATE.format(which))
+            async with failing(Unrepresentable) as batches:
+                _ = [batch async for batch in batches]
+        # Nobody waits for the rows that are still to come.
+        async with failing(Unrepresentable, "id < 1000 OR SLEEP(1) = 0") as batches:
+            _ = [batch async for batch in batches]
+    await dated.none_left()
+
+
+async def test_one_zero_date_leaves_a_copy_and_its_verification_consistent(database):
+    database.execute(
+        "CREATE TABLE t (id INT PRIMARY KEY, d DATE); INSERT INTO t VALUES (1, '2024-01-02'); "
+        + ZERO_DATE.replace("UPDATE", "INSERT INTO t VALUES (2, NULL); UPDATE").format("= 2")
+    )
+    with database.server.database("zero_dates"):
+        there = database.server.url_for("zero_dates")
+        result = await fastload.copy(database.url, there, verify=True)
+        assert result.consistent, result.inconsistent_because
+        check = await fastload.verify(database.url, there)
+        assert check.equal
+        assert not check.inconsistent_because

@@ -9,10 +9,13 @@ from datetime import datetime
 import aiomysql
 import pyarrow as pa
 import pytest
-from fastload_mysql import row_keys
+from fastload_mysql import inserting, loading, row_keys
+from fastload_mysql.driver import open_sessions
+from fastload_mysql.load_local import LoadResult
 
 import fastload
-from fastload.errors import ConstraintError, EncodeError
+from fastload import Url
+from fastload.errors import ConstraintError, EncodeError, TargetError
 from tests.conftest import MYSQL_PASSWORD
 
 pytestmark = pytest.mark.mysql
@@ -165,3 +168,35 @@ async def test_rows_that_break_a_constraint(database, way, declared):
         await append(database, way, pa.table({"id": range(COUNT), "v": column}))
     assert database.execute("SELECT COUNT(*) FROM t") == [(0,)]
     assert raised.value.key == f"id={COUNT - 2}"
+
+
+@pytest.mark.parametrize("count", ["warnings", "skipped", "deleted"])
+async def test_whatever_a_load_counts_is_refused(database, count):
+    counts = dict.fromkeys(("warnings", "skipped", "deleted"), 0) | {count: 1}
+    done = LoadResult(records=1, affected_rows=1, **counts)
+    url = Url.parse(database.url)
+    async with open_sessions(url, side="target", limit=1) as all_, all_.lend() as connection:
+        with pytest.raises(TargetError):
+            await loading._check(connection, done, "t")
+
+
+async def test_what_an_insert_warns_of_is_refused(database):
+    database.execute("CREATE TABLE t (v varchar(1))")
+    url = Url.parse(database.url)
+    async with open_sessions(url, side="target", limit=1) as all_, all_.lend() as connection:
+        with pytest.raises(TargetError) as raised:
+            await inserting._run(connection, b"INSERT IGNORE INTO t VALUES ('long')", "t")
+    assert raised.value.column == "v"
+
+
+async def test_what_is_written_as_text_is_converted(database, way):
+    database.execute(
+        "CREATE TABLE t (u char(36) CHARACTER SET utf16, i varchar(120) CHARACTER SET utf16)"
+    )
+    made = {
+        "u": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\1" * 16], pa.binary(16))),
+        "i": pa.array([(1, 2, 3_000_000_000)], pa.month_day_nano_interval()),
+    }
+    await append(database, way, pa.table(made))
+    found = database.execute("SELECT u, i FROM t")
+    assert found == [("01010101-0101-0101-0101-010101010101", "P1M2DT3S")]

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 
 import anyio
+import msgspec
 import pytest
-from fastload_mysql import ADAPTER, driver, named_lock
+from fastload_mysql import ADAPTER, driver, named_lock, receipts, state
+from fastload_mysql.once import Once
 
 import fastload
 from fastload import Url
-from fastload.errors import StateError
-from fastload.model import Kept, Step
+from fastload.errors import ResumeRefused, StateError
+from fastload.model import Kept, QualifiedName, Receipt, Step
 from fastload.testing.mysql_servers import MysqlServer
 
 TABLES = """
@@ -170,3 +172,80 @@ async def test_a_barrier_keeps_what_a_crash_would_take(flavour):
         server.restart()
         async with ADAPTER.target(url, connections=1) as target:
             assert await target.barrier("r") == Kept(receipts=0, steps=1)
+
+
+@contextlib.asynccontextmanager
+async def opened(database):
+    """Yield a target, and a connection of its own with the state's tables there."""
+    opening = ADAPTER.target(Url.parse(database.url), connections=3)
+    async with opening as target, target._sessions.lend() as connection:
+        yield target, connection
+
+
+@pytest.mark.faults
+async def test_a_step_that_is_being_noted_is_waited_for(database, other):
+    """As a commit is whose answer was lost: it may still be under way."""
+    await stopped(other, database)
+    async with opened(database) as (target, connection):
+        with session(database) as (execute, _):
+            execute("INSERT INTO _fastload_steps VALUES ('m', 'rows', NOW())")
+            asking = asyncio.create_task(state.has_step(connection, target._tables, "m", "rows"))
+            await database.running("SELECT 1 FROM%\\_fastload\\_steps%SHARE MODE")
+            execute("COMMIT")
+            assert await asking
+
+
+@pytest.mark.faults
+async def test_a_step_that_outlasts_its_owner_is_not_noted(database, other):
+    await stopped(other, database)
+    step = Step(id="s", title="a step", statements=("DO SLEEP(0.5)",))
+    async with ADAPTER.target(Url.parse(database.url), connections=2) as target:
+        running = asyncio.create_task(target.run_step(step, "r", 1))
+        await database.running("DO SLEEP%")
+        await target.state().claim("r")
+        with pytest.raises(StateError, match="taken over"):
+            await running
+    assert database.execute("SELECT count(*) FROM _fastload_steps") == [(0,)]
+
+
+@pytest.mark.faults
+async def test_a_receipt_that_came_after_the_snapshot_is_seen(database, other):
+    await stopped(other, database)
+    receipt = Receipt(run="r", epoch=1, table=QualifiedName("fastload_state", "t"), partition=0)
+    async with opened(database) as (target, connection):
+        await connection.execute("START TRANSACTION")
+        await connection.fetch("SELECT * FROM _fastload_receipts")
+        database.execute(f"{OPEN}; UPDATE _fastload_receipts SET `rows` = 7, completed = NOW()")
+        found = await receipts.begin_receipt(connection, target._tables, receipt)
+        await connection.execute("ROLLBACK")
+    assert found is not None
+    assert found.rows == 7
+
+
+@pytest.mark.faults
+async def test_a_table_that_starts_over_keeps_the_rows_of_others(database, other):
+    await stopped(other, database)
+    database.execute("INSERT INTO t VALUES (9, 'theirs')")
+    async with ADAPTER.target(Url.parse(database.url), connections=1) as target:
+        (stored,) = await target.state().runs()
+        table = msgspec.structs.replace(stored.plan.tables[0], restartable=True)
+        with pytest.raises(ResumeRefused, match="holds 1 rows"):
+            await target.restart("r", 1, table)
+    assert database.execute("SELECT id FROM t") == [(9,)]
+
+
+@pytest.mark.faults
+async def test_a_commit_that_never_came_is_not_taken_for_done(database, other):
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))")
+    plan = await fastload.plan(other, database.url, mode="append")
+    full = Receipt(run="r", epoch=1, table=plan.tables[0].source.name, partition=0, rows=1)
+
+    async def write(connection, name):
+        await connection.execute(f"INSERT INTO {name.name} VALUES (1, 'a')")
+        database.execute(f"KILL {await connection.fetchval('SELECT CONNECTION_ID()')}")
+        return full
+
+    async with ADAPTER.target(Url.parse(database.url), connections=1) as target:
+        with pytest.raises(fastload.ConnectionLost):
+            await Once(target._sessions, target._tables, plan, plan.tables[0], write).run()
+    assert database.execute("SELECT count(*) FROM t") == [(0,)]

@@ -57,7 +57,7 @@ VALUES = [
     ("year", "2155", 2155, None),
     ("char(5)", "'é '", "é", None),
     ("varchar(9) CHARACTER SET latin1", "'é ÿ '", "é ÿ ", None),
-    ("varchar(9) CHARACTER SET gbk", "'王'", "王", None),
+    ("varchar(9) CHARACTER SET gbk", "'王'", "王", "王".encode("gbk")),
     ("text CHARACTER SET utf16", "'x😀'", "x😀", None),
     ("longtext", "repeat('é', 300)", "é" * 300, None),
     ("binary(4)", "x'00ff'", b"\0\xff\0\0", None),
@@ -158,7 +158,7 @@ def test_native_forms(filled):
 def test_exact_forms(filled):
     database, values, columns = filled
     pairs = [(c, v[3]) for c, v in zip(columns, values, strict=True) if c.exact is not None]
-    assert len(pairs) == 5
+    assert len(pairs) == 6
     exact = [c for c, _ in pairs]
     words = [c.extra["decode_exact"] for c in exact]
     batch = decoded(database, exact, words, [c.extra["cast_exact"] for c in exact])

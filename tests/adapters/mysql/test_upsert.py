@@ -47,6 +47,10 @@ async def test_a_key_that_comes_twice_is_refused(database):
     with pytest.raises(ConstraintError) as raised:
         await upsert(database, pa.table({"id": [5, 1, 5], "v": [1, 2, 3]}))
     assert raised.value.key == "id=5"
+    # Also where the row is there, which would take one of both.
+    with pytest.raises(ConstraintError) as raised:
+        await upsert(database, pa.table({"id": [1, 1], "v": [2, 3]}))
+    assert raised.value.key == "id=1"
     assert database.execute("SELECT * FROM t") == [(1, 1)]
 
 

@@ -9,6 +9,7 @@ import warnings
 import asyncpg
 import pyarrow as pa
 import pytest
+from fastload_postgres.connection import PostgresDriver
 
 import fastload
 
@@ -73,6 +74,27 @@ async def cancel(work, when):
         await asyncio.sleep(0)
     assert not complaints, [repr(c.get("exception")) for c in complaints]
     assert not [w for w in said if "never" in str(w.message)]
+
+
+@pytest.mark.faults
+async def test_a_connection_that_is_not_wanted_any_more_is_dropped(target):
+    """Whatever step of the loop it has come to; asyncpg leaves a future behind at some of them."""
+    driver, url = PostgresDriver("target"), fastload.Url.parse(target.url)
+
+    async def open_and_wait():
+        connection = await driver.open(url)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            driver.abort(connection)
+
+    async def steps(count):
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    for count in range(1, 40):
+        await cancel(open_and_wait(), steps(count))
+    await none_left(target)
 
 
 MOMENTS = {

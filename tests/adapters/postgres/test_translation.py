@@ -279,7 +279,7 @@ def test_what_the_server_will_not_have_is_told():
         ("type", "shop.order.address"),
         ("type", "shop.order.place"),
         ("generated column", "shop.order.after_next"),
-        ("collation", "shop.order"),
+        ("collation", "shop.order.Note"),
         ("index", "shop.order.words"),
         ("check", "shop.order.odd"),
         ("foreign key", "shop.order_line.of_name"),
