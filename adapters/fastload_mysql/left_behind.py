@@ -43,7 +43,7 @@ async def _of_tables(connection: Session, names: Sequence[QualifiedName]) -> lis
     triggers = await connection.fetch_named(queries.TRIGGERS.format(where=of_events))
     grants = await connection.fetch_named(queries.GRANTS.format(where=queries.on(names)))
     found = [
-        NotCarried("trigger", f"{r['schema']}.{r['table']}.{r['name']}", _NOT_YET)
+        NotCarried("trigger", spelled(r["schema"], r["table"], r["name"]), _NOT_YET)
         for r in triggers
         if QualifiedName(r["schema"], r["table"]) in chosen
     ]

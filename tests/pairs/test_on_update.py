@@ -114,7 +114,7 @@ async def test_a_target_of_the_family_keeps_its_own(filled, server):
     name = f"{filled.name}_copy"
     with server.database(name) as url:
         result = await fastload.copy(filled.url, url, on_update="trigger", tables="item")
-        assert not result.not_carried
+        assert not {n.kind for n in result.not_carried} - {"numbers and moments of column"}
         shown = server.execute("SHOW CREATE TABLE item", name)[0][1]
         assert shown.lower().count("on update current_timestamp") == 2
         assert server.execute(f"SHOW TRIGGERS FROM `{name}`") == []

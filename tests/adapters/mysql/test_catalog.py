@@ -16,6 +16,7 @@ from fastload import typemap
 from fastload.adapter import Selection
 from fastload.errors import ConfigError, SourceError, TableNotFound
 from fastload.model import Catalog, IndexColumn, NotCarried, QualifiedName
+from fastload.naming import spelled
 from fastload.testing.mysql_servers import MysqlServer
 
 pytestmark = pytest.mark.mysql
@@ -398,7 +399,7 @@ def test_the_signature_changes_with_the_table_only(tortured, catalog):
 
 
 def test_what_stays_behind_is_told(catalog, server):
-    found = {(n.kind, n.name.removeprefix(f"{DB}.")) for n in catalog.not_carried}
+    found = {(n.kind, n.name.removeprefix(f"{spelled(DB)}.")) for n in catalog.not_carried}
     wanted = {
         ("view", "seen"), ("trigger", "parent.trig"), ("procedure", "proc"), ("function", "func"),
         ("event", "ev"), ("spelling in column", "defaults.mark"),
@@ -472,8 +473,8 @@ def test_a_selection_leaves_out_what_it_does_not_mean(tortured):
     found = catalog_of(tortured, Selection(tables=("child", "lat*")))
     assert [t.name.name for t in found.tables] == ["child", "latin"]
     assert found.tables[0].foreign_keys == ()
-    name = f"{DB}.child.f1"
-    assert NotCarried("foreign key", name, f"{DB}.parent is not selected") in found.not_carried
+    name, parent = spelled(DB, "child", "f1"), spelled(DB, "parent")
+    assert NotCarried("foreign key", name, f"{parent} is not selected") in found.not_carried
     assert {n.kind for n in found.not_carried} == {"foreign key"}
     assert found.sequences == ()
 
