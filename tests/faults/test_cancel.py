@@ -22,7 +22,7 @@ CREATE INDEX by_v ON t (v)"""
 
 
 @pytest.mark.faults
-@with_pairs(("postgres", "mysql", "auto"), ("mysql", "mariadb", "auto"), long=PAIRS)
+@with_pairs(("mysql", "mariadb", "auto"), long=PAIRS)
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_cancelled_copy_leaves_no_session_and_can_be_continued(pair, moment):
     pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
