@@ -156,7 +156,7 @@ def test_a_table_of_the_same_flavour_is_made_from_its_own_text(shop):
         own = Table(name=NAME, columns=tuple(kept), keys=own.keys, extra=extra)
     source = catalog_of(shop.flavour, version(shop), own)
     here = translate(source, flavour=shop.flavour, version=version(shop))
-    assert here is source
+    assert here.tables == source.tables
     text = made(shop, here)
     for column in own.columns:
         words = column.extra["definition"].replace("/*!80003 ", "").replace(" */", "")
