@@ -17,7 +17,9 @@ from tests.faults.record import check, times
 PAIRS = [("postgres", "postgres", "auto"), ("mysql", "mariadb", "auto")]
 # The command as it is, with small partitions.
 COMMAND = f"""
-import sys
+import signal, sys
+# A shell has what it runs in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.faults.loader import prepare
 prepare(partition_bytes={PARTITION_BYTES})
 from fastload.cli import main
@@ -81,7 +83,9 @@ async def test_interrupted_at_random_moments(pair):
         began = time.monotonic()
         assert not await loads.interrupted(await loads.begin(), PATIENCE_S, twice=False)
         whole_s = time.monotonic() - began
-        while done < count:
+        for _ in range(20 * count):
+            if done == count:
+                break
             delay_s, twice = dice.uniform(0, whole_s), dice.randrange(SECOND_EVERY) == 0
             if not await loads.interrupted(await loads.begin(), delay_s, twice=twice):
                 await loads.compare()
@@ -91,6 +95,7 @@ async def test_interrupted_at_random_moments(pair):
             await pair.none_left()
             slowest_s = max(slowest_s, anyio.current_time() - ended)
             await nothing_half_committed(pair)
+        assert done == count
         assert not await loads.interrupted(await loads.begin(), PATIENCE_S, twice=False)
         await loads.compare()
         row.got = (
