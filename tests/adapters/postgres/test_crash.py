@@ -8,7 +8,7 @@ import signal
 
 import asyncpg
 import pytest
-from fastload_postgres import ADAPTER
+from fastload_postgres import ADAPTER, state
 
 import fastload
 from fastload import Url
@@ -106,12 +106,16 @@ async def test_a_barrier_counts_what_is_left(big, victim, unlogged):
     server.psql(TABLE.format("UNLOGGED " if unlogged else ""), name)
     async with ADAPTER.target(Url.parse(url), connections=1) as target:
         assert await target.barrier("r") == Kept(receipts=0, steps=0)
+    connection = await asyncpg.connect(url)
+    async with connection.transaction():
+        await state.make(connection)
+    await connection.close()
     server.psql(
         "INSERT INTO _fastload.runs VALUES ('r', 1, '');"
         "INSERT INTO _fastload.steps VALUES ('r', 's');"
         "INSERT INTO _fastload.receipts_of_unlogged "
-        "VALUES ('r', 's', 't', 0, 1, 1, 1, '', 0, now());"
-        "INSERT INTO _fastload.receipts VALUES ('r', 's', 't', 1, 1, 1, 1, '', 0, now())",
+        "VALUES ('r', 's', 't', 0, 1, 1, 1, '', 0, 0, NULL, now());"
+        "INSERT INTO _fastload.receipts VALUES ('r', 's', 't', 1, 1, 1, 1, '', 0, 0, NULL, now())",
         name,
     )
     async with ADAPTER.target(Url.parse(url), connections=1) as target:

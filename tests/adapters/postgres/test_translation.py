@@ -294,7 +294,9 @@ async def test_what_is_there_already_is_not_made_again(server):
     assert steps.before == ()
     said = [s for step in steps.after for s in step.statements if "ANALYZE" not in s]
     # What is computed is spelled anew by the server, so that it cannot be known again.
-    assert [s.split(" ON ")[0] for s in said if "COMMENT" not in s] == ['CREATE INDEX "computed"']
+    assert [s.split(" ON ")[0] for s in said if "COMMENT" not in s] == [
+        'CREATE INDEX "order_computed"'
+    ]
 
 
 VALUES = {
