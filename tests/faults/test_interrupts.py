@@ -17,9 +17,7 @@ from tests.faults.record import check, times
 PAIRS = [("postgres", "postgres", "auto"), ("mysql", "mariadb", "auto")]
 # The command as it is, with small partitions.
 COMMAND = f"""
-import signal, sys
-# A shell has what it runs in the background ignore Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys
 from tests.faults.loader import prepare
 prepare(partition_bytes={PARTITION_BYTES})
 from fastload.cli import main
