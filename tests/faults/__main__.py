@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+FOLDERS = ("tests/faults", "tests/pairs")
+
 
 def main() -> int:
     """Run the harness, print its table, and write it as JSON and Markdown."""
@@ -22,7 +24,7 @@ def main() -> int:
     # Read when the harness is imported.
     os.environ |= {"FASTLOAD_FAULTS": chosen.share, "FASTLOAD_FAULTS_RECORD": str(record_file)}
     only = ["-k", chosen.only] if chosen.only else []
-    code = pytest.main(["-q", "-m", "harness or long", "--durations=10", "tests/faults", *only])
+    code = pytest.main(["-q", "-m", "harness or long", "--durations=10", *FOLDERS, *only])
     if record_file.exists():
         from tests.faults import record
 

@@ -124,23 +124,26 @@ async def settles(here: Any, there: Any, key: str = "int") -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("key", ["int", "varchar(20)"])
+@pytest.mark.parametrize("key", ["int", pytest.param("varchar(20)", marks=pytest.mark.long)])
 async def test_postgres_to_postgres(source, target, key):
     await settles(source, target, key)
 
 
+@pytest.mark.long
 @pytest.mark.mysql
 async def test_postgres_to_mysql(source, mariadb):
     with mariadb.database("live"):
         await settles(source, MysqlDatabase(mariadb, "live"))
 
 
+@pytest.mark.long
 @pytest.mark.mysql
 async def test_mysql_to_postgres(mariadb, target):
     with mariadb.database("live"):
         await settles(MysqlDatabase(mariadb, "live"), target)
 
 
+@pytest.mark.long
 async def test_a_row_that_never_rests_is_neither_equal_nor_a_difference(source, target):
     fill(source, "smallint")
     source.psql("INSERT INTO t VALUES (32767, 0, 'at the edge')")
