@@ -122,6 +122,8 @@ async def test_cancelled_loads_leave_nothing_behind(pair, caplog, recwarn):
 
     name = f"{count} cancelled loads in one loop, {pair.target.kind}"
     reach = "no growth of tasks, file descriptors, RSS (10 MB); no stray word"
+    gc.collect()  # what tests before this one have left is theirs
+    recwarn.clear()
     with check(name, reach) as row:
         # What is imported late, and what grows once.
         urls = (pair.source.url, pair.target.url)
