@@ -110,7 +110,7 @@ def test_what_may_be_tried_again():
         (PlanError, "UnsupportedType SchemaMismatch LossyType TargetNotEmpty"),
         (ConnectError, "AuthenticationError DatabaseNotFound TlsError TooManyConnections"),
         (SourceError, "TableNotFound DecodeError SnapshotLost LogLost"),
-        (TargetError, "EncodeError ConstraintError Unrepresentable TargetFull"),
+        (TargetError, "EncodeError ConstraintError Unrepresentable TargetFull TargetChanged"),
         (StateError, "ResumeRefused"),
     ],
 )
