@@ -2,7 +2,8 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from fastload.kernels.encode_input cimport (
-    BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_NUMBER, NO_ROOM, FaultCode, Input, Out, extent, is_null, load_bit
+    BAD_OFFSETS, BAD_UTF8, NO_FAULT, NO_NUMBER, NO_ROOM, FaultCode, Input, Out, extent, is_null,
+    load_bit
 )
 from fastload.kernels.utf8 cimport is_utf8
 from fastload_mysql.encode_fields cimport form_of, has_room, put_word

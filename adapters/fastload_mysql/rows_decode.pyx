@@ -29,7 +29,8 @@ from fastload_mysql.rows_framing cimport (
 from fastload_mysql.rows_values cimport (
     BAD_BIT, BAD_DATE, BAD_DECIMAL, BAD_PACKET, BAD_ROW, BAD_ROW_END, BAD_ROW_HEADER,
     BAD_ROW_SIZE, BAD_SEQUENCE, BAD_TIME, BAD_TRAILER, BAD_UUID, decode_bit, decode_bit1,
-    decode_bool, decode_bytes, decode_checked, decode_date, decode_datetime, decode_time, decode_uuid
+    decode_bool, decode_bytes, decode_checked, decode_date, decode_datetime, decode_time,
+    decode_uuid
 )
 
 from fastload.errors import SourceError
