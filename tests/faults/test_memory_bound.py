@@ -102,6 +102,7 @@ async def _settled() -> tuple[int, int, int]:
     return _held()
 
 
+@pytest.mark.long
 @several_pairs
 async def test_cancelled_loads_leave_nothing_behind(pair, caplog, recwarn):
     """In one loop, each cancelled a little later than the one before; and nobody complains."""
