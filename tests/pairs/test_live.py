@@ -28,8 +28,10 @@ async def session(database: Database | MysqlDatabase) -> AsyncIterator[Run]:
     """Return what runs statements, each in a transaction of its own."""
     if isinstance(database, Database):
         connection = await asyncpg.connect(database.url)
-        yield connection.execute
-        await connection.close()
+        try:
+            yield connection.execute
+        finally:
+            connection.terminate()
     else:
         with database.server.connect(database=database.name) as other, other.cursor() as cursor:
             yield partial(anyio.to_thread.run_sync, cursor.execute)
