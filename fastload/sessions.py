@@ -10,6 +10,7 @@ import anyio
 
 from fastload import retry
 from fastload.errors import ConnectionLost, TooManyConnections
+from fastload.tasks import in_full
 from fastload.url import Url
 from fastload.watching import Watch
 
@@ -162,7 +163,7 @@ class Sessions(Generic[ConnectionT]):
     async def discard(self, connection: ConnectionT) -> None:
         """Close a connection that must not be lent again, and what it runs on the server."""
         try:
-            await self._end(connection)
+            await in_full(self._end(connection))
         finally:
             self._limiter.release()
 
@@ -171,14 +172,14 @@ class Sessions(Generic[ConnectionT]):
             connection = self._idle.pop()
             if self._driver.usable(connection):
                 return connection
-            await self._end(connection)
+            await in_full(self._end(connection))
         connection = await self._opened()
         self._open += 1
         try:
             with self._driver.translated():
                 await self._driver.configure(connection)
         except BaseException:
-            await self._end(connection)
+            await in_full(self._end(connection))
             raise
         return connection
 
@@ -242,4 +243,4 @@ async def open_sessions(
     try:
         yield sessions
     finally:
-        await sessions.end()
+        await in_full(sessions.end())

@@ -1,8 +1,9 @@
-"""Task groups that raise one error instead of a group of them, and contexts opened in them."""
+"""Task groups that raise one error instead of a group of them, and what no cancellation ends."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -35,6 +36,25 @@ async def task_group() -> AsyncIterator[TaskGroup]:
     except BaseExceptionGroup as group_error:
         error = primary_error(group_error)
         raise error from error.__cause__
+
+
+async def in_full(work: Coroutine[Any, Any, A]) -> A:
+    """Return what the work comes to; who is cancelled meanwhile is told when it has ended.
+
+    A shielded scope is not enough where a caller's own task may be: it holds off what anyio's
+    scopes cancel, and not ``Task.cancel``. The work has to bound its time itself.
+    """
+    task, cancelled = asyncio.ensure_future(work), None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is None or task.cancelled():
+        return task.result()
+    task.exception()  # the cancellation says more
+    raise cancelled
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ import anyio
 
 from fastload.errors import FastloadError, TooManyConnections
 from fastload.model import Cut, Position, Table
-from fastload.tasks import task_group
+from fastload.tasks import in_full, task_group
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.locking import locked
@@ -213,5 +213,4 @@ async def open_snapshot(
 
 
 async def _leave(snapshot: MysqlSnapshot) -> None:
-    with anyio.CancelScope(shield=True):
-        await snapshot.leave()
+    await in_full(snapshot.leave())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -79,7 +79,8 @@ class PostgresDriver:
         if isinstance(endpoint, Url):
             with connecting(endpoint, self.side):
                 made = await _connect(endpoint, self.side)
-            keep_alive(self.socket(made), only_asks=self.side == "source")
+            with suppress(OSError):  # it has ended already: the first statement says why
+                keep_alive(self.socket(made), only_asks=self.side == "source")
         else:
             with self.translated():
                 made = await endpoint.acquire()

@@ -20,7 +20,7 @@ import asyncpg
 
 from fastload.errors import FastloadError, SnapshotLost, TooManyConnections
 from fastload.model import Cut, Position, Table
-from fastload.tasks import task_group
+from fastload.tasks import in_full, task_group
 from fastload_postgres.catalog import current_signatures, storage
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.driver_errors import translated
@@ -189,8 +189,7 @@ async def open_snapshot(
             sessions.set_aside(holder)
             yield snapshot
         finally:
-            with anyio.CancelScope(shield=True):
-                await snapshot.leave()
+            await in_full(snapshot.leave())
         with suppress(FastloadError):
             await _roll_back(holder)
 

@@ -92,9 +92,10 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
+                loses = self._loses_answer_to(data)
                 if self.silent:
                     continue
-                if self._loses_answer_to(data):
+                if loses:
                     answers.cancel()
                     await asyncio.wait([answers])
                     await link.send("server", data)

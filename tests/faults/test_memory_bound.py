@@ -107,7 +107,7 @@ async def _settled() -> tuple[int, int, int]:
 async def test_cancelled_loads_leave_nothing_behind(pair, caplog, recwarn):
     """In one loop, each cancelled a little later than the one before; and nobody complains."""
     pair.source.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
-    count, complaints = times(25, 500), []
+    count, complaints = times(25, 1000), []
     asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
 
     async def cancelled(number: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from fastload.errors import ConfigError, ConnectionLost, ConstraintError, TargetError
-from fastload.tasks import primary_error, side_by_side, task_group
+from fastload.tasks import in_full, primary_error, side_by_side, task_group
 
 OWN = ConstraintError("the key is there already")
 LOST = ConnectionLost("gone")
@@ -174,3 +174,32 @@ async def test_contexts_are_closed_when_the_body_fails_or_is_cancelled():
         async with side_by_side(third, fourth):
             await anyio.sleep_forever()
     assert (third.state, fourth.state) == ("closed", "closed")
+
+
+async def test_what_is_done_in_full_ends_before_its_cancelled_caller():
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def work():
+        begun.set()
+        await may_end.wait()
+        ended.append(True)
+
+    caller = asyncio.create_task(in_full(work()))
+    await begun.wait()
+    for _ in range(3):
+        caller.cancel()
+        await checkpoint()
+    assert not caller.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == [True]
+
+
+async def test_what_is_done_in_full_returns_and_raises():
+    async def given(value):
+        return value
+
+    assert await in_full(given(7)) == 7
+    with pytest.raises(ConnectionLost):
+        await in_full(fail(LOST))
