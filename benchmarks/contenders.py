@@ -30,12 +30,12 @@ def fastload_copy(
     _import_adapter(target, "target")
     if route == "arrow" or _family(source) != "postgres" or _family(target) != "postgres":
         _import_arrow()
-    statistics = extent == "all"
+    options = {"statistics": extent != "rows", "verify": extent.endswith("verified")}
 
     async def call() -> float:
         began = time.perf_counter()
         await fastload.copy(
-            source, target, route=route, parallel=int(parallel), statistics=statistics, mode=mode
+            source, target, route=route, parallel=int(parallel), mode=mode, **options
         )
         return time.perf_counter() - began
 

@@ -20,13 +20,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import data, mysql_works, report, works
+from benchmarks import data, mysql_works, report, verified_works, works
 from benchmarks.measure import Ratio, Run, run
 from benchmarks.servers import Fleet, Server, find
 from benchmarks.works import APT_PACKAGES, Contender, Work
 from fastload.testing.private_server import ServerUnavailable
 
-WORKS = {**works.WORKS, **mysql_works.WORKS}
+WORKS = {**works.WORKS, **mysql_works.WORKS, **verified_works.WORKS}
+_GROUPS = {"mysql": mysql_works.WORKS, "verified": verified_works.WORKS}
 _RESULTS = Path(__file__).parent / "results"
 
 
@@ -49,8 +50,8 @@ def main() -> int:
 
 
 def _names(only: str | None) -> list[str]:
-    if only == "mysql":
-        return list(mysql_works.WORKS)
+    if only in _GROUPS:
+        return list(_GROUPS[only])
     return only.split(",") if only else list(WORKS)
 
 
@@ -83,7 +84,7 @@ def _keep(results: dict[str, Any], options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help=f"mysql, or some of: {', '.join(WORKS)}")
+    parser.add_argument("--only", help=f"mysql, verified, or some of: {', '.join(WORKS)}")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="share of all the rows")
     parser.add_argument("--output", type=Path, help="file for the results")

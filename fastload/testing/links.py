@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from typing import Any, Literal
 CHUNK_BYTES = 64 << 10
 # Linux' number for setsockopt, and the shortest packet filter: nothing comes in.
 _SO_ATTACH_FILTER = 26
+_LOOK_S = 0.005
+_TAKEN_S = 5.0
 _RETURN_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
 
 End = Literal["server", "client"]
@@ -146,6 +150,7 @@ class Link:
         elif fault.kind == "vanish":
             self._goes_on.clear()
             for writer in self._writers.values():
+                await _all_acknowledged(writer)
                 _hear_nothing(writer.get_extra_info("socket"))
             await asyncio.Event().wait()
         elif fault.kind == "reset":
@@ -168,6 +173,20 @@ class Link:
             found: socket.socket = writer.get_extra_info("socket")
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
+
+
+async def _all_acknowledged(writer: asyncio.StreamWriter) -> None:
+    """Wait until nothing is under way to the receiver, or it takes nothing.
+
+    What is not acknowledged is sent again, later and later, and as long as a receiver hears it,
+    its keepalive does not begin: measured, 52 s instead of 25 s. An end that is gone is not heard.
+    """
+    found: socket.socket = writer.get_extra_info("socket")
+    for _ in range(int(_TAKEN_S / _LOOK_S)):
+        (under_way,) = struct.unpack("i", fcntl.ioctl(found, termios.TIOCOUTQ, bytes(4)))
+        if not under_way and not writer.transport.get_write_buffer_size():
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 def _hear_nothing(found: Any) -> None:
