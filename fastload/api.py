@@ -312,10 +312,10 @@ async def verify(
     options = _fitted(options, here, there)
     compare = comparing_live(here, there, limit, lag_s) if live else comparing(here, there, limit)
     compared = await compare(options)
-    result = compared.result.with_repair(repairer(here, there, options, compare))
+    result = compared.result.with_repair(repairer(here, there, compared.options, compare))
     if report is not None and not result.equal:
         result.write(report)
-        await write_repair(here, there, options, compared, compare, Path(report))
+        await write_repair(here, there, compared, compare, Path(report))
     return result
 
 

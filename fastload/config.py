@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -194,6 +194,31 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
         schemas = {source: target} if source and target and source != target else {}
         whole = {name: _within(name, getattr(self, name), source) for name in _BY_NAME}
         return msgspec.structs.replace(self, schemas=schemas, **whole)
+
+    def narrowed(self, names: Sequence[QualifiedName]) -> CopyOptions:
+        """Return these options for some tables alone; only of what ``between`` has returned.
+
+        A name without its schema would be lost, and with it a filter, or the new name of a table
+        whose rows are then written elsewhere.
+        """
+        given = (key for option in _BY_NAME for key in _keys(getattr(self, option)))
+        assert all(schema for schema, *_ in given), "names without a schema"
+        keep = {(n.schema, n.name) for n in names}
+
+        def some(by_name: dict[Any, Any]) -> dict[Any, Any]:
+            return {k: v for k, v in by_name.items() if k is None or k[:2] in keep}
+
+        return msgspec.structs.replace(
+            self,
+            tables=None,
+            names=tuple(names),
+            exclude=(),
+            where=some(self.where),
+            rename_tables=some(self.rename_tables),
+            rename_columns=some(self.rename_columns),
+            types=some(self.types),
+            on_unrepresentable=some(self.on_unrepresentable),
+        )
 
     def target_columns(self, table: QualifiedName) -> dict[str, str]:
         """Return new names by old ones for the columns of this source table that get one."""
@@ -432,11 +457,15 @@ def _table_key(parts: tuple[str, ...]) -> TableName:
     return (parts[0] if len(parts) == 2 else "", parts[-1])
 
 
+def _keys(given: Any) -> list[tuple[str, ...]]:
+    return [key for key in given if key] if isinstance(given, dict) else []
+
+
 def _within(option: str, given: Any, schema: str) -> Any:
     """Return a mapping by names with this schema in those that have none."""
     if not isinstance(given, dict):
         return given
-    bare = [key for key in given if key and not key[0]]
+    bare = [key for key in _keys(given) if not key[0]]
     if bare and not schema:
         raise _without_schema(option, bare[0])
     whole = {(schema, *key[1:]) if key in bare else key: value for key, value in given.items()}

@@ -69,7 +69,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     """
     began = time.monotonic()
     if job.check:
-        job.check.set_dialects(job.catalog.dialect, job.wanted.dialect)
+        job.check.settle(job.options, job.catalog.dialect, job.wanted.dialect)
     if stored is None:
         plan, epoch, receipts = await _begin(job, plan)
     else:

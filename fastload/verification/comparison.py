@@ -32,10 +32,12 @@ class Compared(NamedTuple):
     """A result, and the rows that would make the target equal.
 
     Attributes:
+        options: What was compared, and as what: names are whole, and mean the same ever after.
         suspects: What differs, by source table and the hash of its key.
         pairs: By source table.
     """
 
+    options: CopyOptions
     result: VerifyResult
     located: list[Located]
     suspects: Suspects
@@ -113,7 +115,7 @@ async def compare(
         losses=pairing.losses,
         inconsistent_because=doubts_of(cuts),
     )
-    return Compared(result, located, suspects, {p.source.name: p for p in pairing.pairs})
+    return Compared(options, result, located, suspects, {p.source.name: p for p in pairing.pairs})
 
 
 async def _names_there(

@@ -23,7 +23,6 @@ from fastload.model import KeyRange, QualifiedName
 from fastload.verification.comparison import Compare, Compared, Exact, Ranges, compare
 from fastload.verification.matching import Suspect
 from fastload.verification.pairs import TablePair, most_of
-from fastload.verification.repairing import narrowed
 from fastload.verification.result import TableCheck
 
 LAG_S = 6.0
@@ -57,14 +56,14 @@ def comparing_live(here: Endpoint, there: Endpoint, limit: int, lag_s: float) ->
             await anyio.sleep(pause * lag_s)
             places = {n: r for n in asked if (r := tables[n].ranges or (ranges or {}).get(n))}
             only = {n: frozenset(tables[n].open) for n in asked if tables[n].is_known}
-            chosen = narrowed(options, asked)
+            chosen = first.options.narrowed(asked)
             again = await compare(here, there, chosen, most, places, exact, only)
             for check in again.result.tables:
                 tables[check.table].see(check, again)
         sure = {n: found.confirmed for n, found in tables.items() if found.confirmed}
         last = None
         if sure:
-            places, chosen = {n: tables[n].ranges for n in sure}, narrowed(options, [*sure])
+            places, chosen = {n: tables[n].ranges for n in sure}, first.options.narrowed([*sure])
             last = await compare(here, there, chosen, limit, places, exact, sure)
         return _told(first, tables, last, time.monotonic() - began)
 

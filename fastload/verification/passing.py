@@ -28,7 +28,7 @@ from fastload.registry import open_source
 from fastload.tasks import task_group
 from fastload.verification.comparison import Pairing, comparing, doubts_of, pair_up
 from fastload.verification.pairs import TablePair, kind_of
-from fastload.verification.repairing import narrowed, repairer
+from fastload.verification.repairing import repairer
 from fastload.verification.result import TableCheck, VerifyResult
 from fastload.verification.sides import Side
 from fastload.verification.verifier import by_server
@@ -94,9 +94,9 @@ class Passing:
         self._catalog: Catalog | None = None
         self._target: Target | None = None
 
-    def set_dialects(self, source: str, target: str) -> None:
-        """Learn whether both databases are of one dialect."""
-        self._own = source == target
+    def settle(self, options: CopyOptions, source: str, target: str) -> None:
+        """Learn what the options mean between both databases, and their dialects."""
+        self._options, self._own = options, source == target
 
     def watched(self, reading: Reading, table: TablePlan, source: Source) -> Watched | None:
         """Return a reading that hashes what passes; None where nothing can."""
@@ -248,7 +248,7 @@ class Passing:
         return dataclasses.replace(compared, tables=tables, losses=result.losses)
 
     async def _compared(self, names: Sequence[QualifiedName]) -> VerifyResult:
-        options = narrowed(self._options, names)
+        options = self._options.narrowed(names)
         compare = comparing(self._here, self._there, LIMIT)
         compared = await compare(options)
         return compared.result.with_repair(repairer(self._here, self._there, options, compare))

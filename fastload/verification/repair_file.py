@@ -17,7 +17,6 @@ from fastload.verification.repairing import (
     fit_to,
     held,
     keys_of,
-    narrowed,
     possible_plans,
     ranges_of,
 )
@@ -43,7 +42,6 @@ class _Change(NamedTuple):
 async def write_repair(
     here: Endpoint,
     there: Endpoint,
-    options: CopyOptions,
     compared: Compared,
     compare: Compare,
     folder: Path,
@@ -57,7 +55,7 @@ async def write_repair(
     ):
         if not target.capabilities.writes_repairs:
             return
-        writer = _Writer(source, target, options, compare)
+        writer = _Writer(source, target, compared.options, compare)
         text = await writer.file(compared)
     make_private_file(folder / REPAIR).write_text(text, encoding="utf-8", newline="")
 
@@ -106,7 +104,7 @@ class _Writer:
         if not exact:
             return compared
         ranges = ranges_of([t for t in compared.result.tables if t.table in exact])
-        again = await self._compare(narrowed(self._options, list(exact)), ranges, exact)
+        again = await self._compare(self._options.narrowed(list(exact)), ranges, exact)
         kept = [x for x in compared.located if x.pair.source.name not in exact]
         return compared._replace(located=[*kept, *again.located])
 

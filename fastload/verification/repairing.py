@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 def repairer(
     here: Endpoint, there: Endpoint, options: CopyOptions, compare: Compare
 ) -> Callable[[VerifyResult], Awaitable[VerifyResult]]:
-    """Return what repairs a result of these two databases."""
+    """Return what repairs a result of these two databases.
+
+    Args:
+        here: The source.
+        there: The target.
+        options: As the comparison understood them (``Compared.options``).
+        compare: What compares both once more.
+    """
 
     async def repair(result: VerifyResult) -> VerifyResult:
         """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
@@ -38,7 +45,7 @@ def repairer(
             plans, left = await possible_plans(source, target, options, differing.values())
         if left and not plans:
             raise next(iter(left.values()))
-        chosen = narrowed(options, list(plans))
+        chosen = options.narrowed(list(plans))
         mendable = [t for name, t in differing.items() if name in plans]
         ranges, exact = ranges_of(mendable), {name: p.exact for name, p in plans.items()}
         last: tuple[Difference, ...] = ()
@@ -81,7 +88,7 @@ async def possible_plans(
     known = {t.table: {t.name, str(t.target or t.table)} for t in tables if t.table not in left}
     while known:
         try:
-            return await plans_of(source, target, narrowed(options, list(known))), left
+            return await plans_of(source, target, options.narrowed(list(known))), left
         except FastloadError as error:
             named = [name for name, words in known.items() if error.table in words] or list(known)
             left |= dict.fromkeys(named, error)
@@ -95,24 +102,6 @@ def _not_there(table: TableCheck) -> PlanError:
         side="target",
         table=table.name,
         hint="copy the table first",
-    )
-
-
-def narrowed(options: CopyOptions, names: Sequence[QualifiedName]) -> CopyOptions:
-    """Return the options for these tables alone."""
-    keep = {(n.schema, n.name) for n in names}
-    return msgspec.structs.replace(
-        options,
-        tables=None,
-        names=tuple(names),
-        exclude=(),
-        where={k: v for k, v in options.where.items() if k in keep},
-        rename_tables={k: v for k, v in options.rename_tables.items() if k in keep},
-        rename_columns={k: v for k, v in options.rename_columns.items() if k[:2] in keep},
-        types={k: v for k, v in options.types.items() if k[:2] in keep},
-        on_unrepresentable={
-            k: v for k, v in options.on_unrepresentable.items() if k is None or k[:2] in keep
-        },
     )
 
 
