@@ -51,6 +51,7 @@ class FastloadError(Exception):
         self.partition = partition
         self.key = key
         self.hint = hint
+        self.details: tuple[str, ...] = ()
 
     def where(self) -> str:
         """Return the place in words, such as ``source, table public.t, column c``."""
@@ -68,6 +69,7 @@ class FastloadError(Exception):
             lines.append(f"  where: {where}")
         if hint:
             lines.append(f"  hint: {hint}")
+        lines += [f"  {line}" for line in self.details]
         return "\n".join(map(visible, lines))
 
     def __reduce__(self) -> tuple[object, ...]:

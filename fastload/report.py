@@ -182,7 +182,7 @@ def describe_result(result: CopyResult) -> str:
     lines += _listed("values that became NULL", nulled_lines(result))
     lines += _listed("values may lose", result.losses)
     lines += _listed("not carried", not_carried_lines(result.not_carried))
-    lines += [f"verified: {result.verification}"] if result.verification else []
+    lines += f"verified: {result.verification}".splitlines() if result.verification else []
     lines += _listed("notes", result.notes)
     return "\n".join(map(visible, lines))
 

@@ -36,7 +36,7 @@ async def telling_what_is_occupied(
         with anyio.move_on_after(_ASK_S), suppress(FastloadError):
             found = await target.occupied([t.target.name for t in plan.tables])
         made = {step.table for step in plan.before if step.table is not None and offering}
-        error.hint = "\n  ".join([error.hint or "", *_told(found, made)]).lstrip()
+        error.details = tuple(_told(found, made))
         raise
 
 

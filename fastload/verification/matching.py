@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN_CHARACTERS = 200
+# Of a long value, before the place where it differs.
+_BEFORE = 20
 
 
 class Changed(NamedTuple):
@@ -225,7 +227,7 @@ def _different(
         one, other = batches[0][a.batch], batches[1][b.batch]
         differing = [
             ColumnDifference(
-                p.source.name, shown(one.column(i)[a.row]), shown(other.column(i)[b.row])
+                p.source.name, *shown_beside(one.column(i)[a.row], other.column(i)[b.row])
             )
             for i, p in enumerate(pair.pairs)
             if columns[0][a.batch][i][a.row] != columns[1][b.batch][i][b.row]
@@ -276,6 +278,38 @@ def shown(scalar: pa.Scalar) -> str | None:
     if isinstance(value, str):
         return _shortened(value, len(value), "characters")
     return str(value)
+
+
+def shown_beside(one: pa.Scalar, other: pa.Scalar) -> tuple[str | None, str | None]:
+    """Return two values as texts; long ones that would look alike, from where they differ."""
+    found = shown(one), shown(other)
+    if found[0] is None or found[0] != found[1]:
+        return found
+    a, b = one.as_py(), other.as_py()
+    if a == b or not isinstance(a, str | bytes):
+        return found
+    at = _first_difference(a, b)
+    return _from(a, at), _from(b, at)
+
+
+def _first_difference(one: Any, other: Any) -> int:
+    """Return the place from which two texts, or bytes, differ, by comparing ever smaller pieces."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _from(value: str | bytes, at: int) -> str:
+    """Return a piece of a long value, which begins shortly before a place in it."""
+    begin = max(0, at - _BEFORE)
+    piece = value[begin : begin + _SHOWN_CHARACTERS // 2]
+    text, unit = (piece, "character") if isinstance(piece, str) else (piece.hex(), "byte")
+    return f"…{text}… (from {unit} {begin + 1:,} of {len(value):,})"
 
 
 def _shortened(text: str, length: int, unit: str) -> str:

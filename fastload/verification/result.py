@@ -215,7 +215,9 @@ def summary(result: VerifyResult) -> str:
     """Return the result's first line."""
     compared = f"{count(result.rows, 'row')} of {count(len(result.tables), 'table')}"
     if result.equal:
-        return f"equal: {compared}, {duration(result.seconds)}"
+        left = count(len(result.not_compared), "column")
+        but = f", but for {left} not compared" if result.not_compared else ""
+        return f"equal{but}: {compared}, {duration(result.seconds)}"
     bad = [t for t in result.tables if not t.equal]
     more = "at least " if any(t.more or t.unlocated or t.unsettled for t in bad) else ""
     found = f"{more}{count(len(result.differences), 'difference')}"
@@ -230,7 +232,8 @@ def table_line(table: TableCheck) -> str:
         return table.because
     if table.equal:
         behind = f"; {count(table.caught_up, 'row')} caught up" if table.caught_up else ""
-        return f"equal, {table.how}{behind}"
+        left = ", ".join(n.column for n in table.not_compared)
+        return f"equal{f' but for {left}' if left else ''}, {table.how}{behind}"
     kinds = [d.kind for d in table.differences]
     told = [f"{kinds.count(k):,} {k}" for k in ("missing", "extra", "different") if k in kinds]
     told += ["more rows differ than are listed"] if table.more else []
