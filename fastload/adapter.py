@@ -449,14 +449,21 @@ class Target(Protocol):
             StateError: The run's epoch has moved on.
         """
 
-    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+    async def advance(
+        self, sequences: Sequence[SequenceModel], run: str, epoch: int, *, keep_higher: bool
+    ) -> None:
         """Set sequences to these values; durable after ``barrier``, and harmless to repeat.
 
         A sequence with an owner is the one that the owning column has here, whatever its name.
 
         Args:
             sequences: Under the target's names; those without a ``last_value`` are passed over.
+            run: The run.
+            epoch: Of this process.
             keep_higher: Never set one back behind where it stands here.
+
+        Raises:
+            StateError: The run's epoch has moved on: rows may have been added since.
         """
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:

@@ -81,7 +81,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     with _naming_rejects(receipts):
         async with telling_what_is_occupied(job.target, plan):
             await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
-    await _advance_sequences(job)
+    await _advance_sequences(job, plan.run, epoch)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
     await retry.repeat(partial(job.target.state().discard, plan.run))
     await job.target.rest()
@@ -353,7 +353,7 @@ def _begin_meter(meter: Meter, plan: Plan, receipts: Sequence[Receipt]) -> None:
             meter.end_table(str(table.source.name))
 
 
-async def _advance_sequences(job: Job) -> None:
+async def _advance_sequences(job: Job, run: str, epoch: int) -> None:
     """Set sequences to where they stand on the source now, which is beyond every copied value."""
     if not job.catalog.sequences:
         return
@@ -366,7 +366,7 @@ async def _advance_sequences(job: Job) -> None:
         for s in await job.source.sequences(job.catalog)
     ]
     keep_higher = job.options.mode in ("append", "upsert")
-    await retry.repeat(partial(job.target.advance, current, keep_higher=keep_higher))
+    await retry.repeat(partial(job.target.advance, current, run, epoch, keep_higher=keep_higher))
 
 
 def _owner(

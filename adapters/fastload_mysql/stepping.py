@@ -7,7 +7,8 @@ What is done already, but for its receipt, is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from fastload.errors import ConstraintError, StateError
 from fastload.model import Plan, Step
@@ -50,21 +51,36 @@ async def run_step(
     connection: Connection, tables: Tables, step: Step, run: str, epoch: int
 ) -> None:
     """Run what is not done of an after-data step, then store its receipt."""
-    try:
-        async with holding(connection, "step", tables.schema, run, step.id):
+    table = str(step.table) if step.table else None
+    async with alone_at(connection, tables, run, step.id, step.title, table):
+        async with transaction(connection):
+            await state.fence(connection, tables, run, epoch)
+            done = await state.has_step(connection, tables, run, step.id)
+        if not done:
+            await run_statements(connection, step)
             async with transaction(connection):
                 await state.fence(connection, tables, run, epoch)
-                done = await state.has_step(connection, tables, run, step.id)
-            if not done:
-                await run_statements(connection, step)
-                async with transaction(connection):
-                    await state.fence(connection, tables, run, epoch)
-                    await state.end_step(connection, tables, run, step.id)
+                await state.end_step(connection, tables, run, step.id)
+
+
+@asynccontextmanager
+async def alone_at(
+    connection: Connection,
+    tables: Tables,
+    run: str,
+    work: str,
+    title: str,
+    table: str | None = None,
+) -> AsyncIterator[None]:
+    """Keep other processes of the run from the same work, whose statements commit by themselves."""
+    try:
+        async with holding(connection, "step", tables.schema, run, work):
+            yield
     except Held as error:
         raise StateError(
-            f"{step.title}: session {error.session} is at it for an earlier process of run {run!r}",
+            f"{title}: session {error.session} is at it for an earlier process of run {run!r}",
             side="target",
-            table=str(step.table) if step.table else None,
+            table=table,
             hint="start the run again when that has ended; or end it on the target: "
             f"KILL {error.session}",
         ) from None

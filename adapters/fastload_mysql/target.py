@@ -98,9 +98,16 @@ class MysqlTarget:
         async with self._sessions.lend() as connection:
             await stepping.run_step(connection, self._tables, step, run, epoch)
 
-    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+    async def advance(
+        self, sequences: Sequence[SequenceModel], run: str, epoch: int, *, keep_higher: bool
+    ) -> None:
         """Set the counters of columns, and sequences; see the seam."""
-        async with self._sessions.lend() as connection:
+        async with (
+            self._sessions.lend() as connection,
+            stepping.alone_at(connection, self._tables, run, "sequences", "sequences"),
+        ):
+            async with transaction(connection):
+                await state.fence(connection, self._tables, run, epoch)
             await advance(connection, sequences, self._server, keep_higher=keep_higher)
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:

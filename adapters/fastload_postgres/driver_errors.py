@@ -34,7 +34,10 @@ _BY_CLASS: dict[str, tuple[type[errors.FastloadError], str | None]] = {
     "23": (errors.ConstraintError, None),
     "57P": (errors.ConnectionLost, "the server ended the connection; start the run again"),
     "53100": (errors.TargetFull, "free space on the target, then start the run again"),
-    "42501": (errors.FastloadError, "`fastload doctor SOURCE TARGET` prints the GRANTs that are needed"),
+    "42501": (
+        errors.FastloadError,
+        "`fastload doctor SOURCE TARGET` prints the GRANTs",
+    ),
     "28": (errors.AuthenticationError, None),
     "53300": (
         errors.TooManyConnections,

@@ -130,9 +130,12 @@ class PostgresTarget:
                     with telling(step):
                         await connection.execute(";\n".join(step.statements))
 
-    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+    async def advance(
+        self, sequences: Sequence[SequenceModel], run: str, epoch: int, *, keep_higher: bool
+    ) -> None:
         """Set sequences; see the seam."""
         async with self._sessions.lend() as connection, connection.transaction():
+            await state.fence(connection, run, epoch)
             await connection.execute("SET LOCAL synchronous_commit = on")
             await advance(connection, sequences, keep_higher=keep_higher)
 

@@ -475,7 +475,11 @@ class TargetSuite(Hooks):
         async with self._prepared(endpoint, sequences=(_sequence(name, None),)) as run:
             for value, keep_higher in ((50, False), (20, True), (70, True), (30, False)):
                 wanted = _sequence(name, value)
-                await run.target.advance([wanted], keep_higher=keep_higher)
+                await run.target.advance([wanted], _RUN, run.epoch, keep_higher=keep_higher)
+            assert await run.target.state().claim(_RUN)
+            wanted = _sequence(name, 80)
+            with pytest.raises(StateError):
+                await run.target.advance([wanted], _RUN, run.epoch, keep_higher=True)
         async with self.adapter.source(endpoint, connections=1) as source:
             catalog = await source.catalog(Selection())
             found = {s.name: _next(s) for s in await source.sequences(catalog)}

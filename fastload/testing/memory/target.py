@@ -94,8 +94,11 @@ class MemoryTarget:
             execute(self._database, statement)
         stored.steps.append(step.id)
 
-    async def advance(self, sequences: Sequence[SequenceModel], *, keep_higher: bool) -> None:
+    async def advance(
+        self, sequences: Sequence[SequenceModel], run: str, epoch: int, *, keep_higher: bool
+    ) -> None:
         """Set sequences, those with an owner by their owner."""
+        self._database.fence(run, epoch)
         for sequence in sequences:
             name = self._own_name(sequence)
             if sequence.last_value is None or name not in self._database.sequences:
