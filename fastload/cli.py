@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,9 +68,16 @@ def _run(tokens: list[str]) -> int:
         print(f"{redacted(str(error))}\n  hint: {_help(tokens)}", file=sys.stderr)
         return USAGE
     try:
-        return _finished(command, bound)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _finished(command, bound)
     except Exception as error:
         return _failed(primary_error(error), tokens)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say a warning without the place in the code that it comes from."""
+    print(f"warning: {visible_lines(redacted(str(message)))}", file=sys.stderr)
 
 
 def _finished(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
@@ -179,6 +187,8 @@ def _as_json(error: BaseException) -> str:
     if isinstance(error, FastloadError):
         names = ("code", "message", "side", "table", "column", "partition", "key", "hint")
         told = {n: getattr(error, n) for n in names if getattr(error, n) is not None}
+    if isinstance(error, VerificationError):
+        told |= {n: getattr(error, n).to_dict() for n in ("copied", "result")}
         told = {n: redacted(v) if isinstance(v, str) else v for n, v in told.items()}
     return orjson.dumps({"error": told}).decode()
 

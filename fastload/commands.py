@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from fastload import progress
-from fastload.errors import ConfigError
+from fastload.errors import ConfigError, VerificationError
 from fastload.naming import parsed, spelled, split
 from fastload.report import count, describe
 from fastload.url import Url
@@ -161,7 +161,12 @@ async def copy(
     if html and not html.parent.is_dir():
         raise ConfigError(f"the folder {html.parent} does not exist", hint="make it first")
     with _display(quiet) as show:
-        result = await api.copy(source, target, **keywords, verify=verify, progress=show)
+        try:
+            result = await api.copy(source, target, **keywords, verify=verify, progress=show)
+        except VerificationError as error:
+            if not output.json:  # the error's own text has it there
+                print(error.copied, error.result, sep="\n")
+            raise
     if html:
         html.write_text(result.html())
     _tell(result.to_dict() if output.json else result, output)

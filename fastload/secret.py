@@ -113,7 +113,13 @@ class OfKeyring:
                 "the URL asks the keyring, and the package 'keyring' is not installed",
                 hint="pip install 'fastload[keyring]'",
             ) from None
-        found = keyring.get_password(self.service, self.user)
+        try:
+            found = keyring.get_password(self.service, self.user)
+        except keyring.errors.KeyringError as error:
+            raise AuthenticationError(
+                f"the keyring gives no password for {self.service!r}: {type(error).__name__}",
+                hint=f"try it by itself: {shlex.join(['keyring', 'get', self.service, self.user])}",
+            ) from None
         if found is None:
             command = shlex.join(["keyring", "set", self.service, self.user])
             raise AuthenticationError(

@@ -45,6 +45,7 @@ def raise_unequal(result: VerifyResult, copied: CopyResult) -> None:
         f"the copy is complete and differs from its source: {summary(result)}{told}",
         result=result,
         copied=copied,
-        hint="error.result names the rows; await error.result.repair() mends them. Where the "
-        "source is being written to, rows that changed since the copy differ too",
+        hint="error.result names the rows; fastload.verify, with the options of the copy, and "
+        "repair() on what it returns mend them (fastload verify --repair). Where the source is "
+        "being written to, rows that changed since the copy differ too",
     )

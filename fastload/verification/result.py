@@ -221,6 +221,9 @@ def summary(result: VerifyResult) -> str:
     bad = [t for t in result.tables if not t.equal]
     more = "at least " if any(t.more or t.unlocated or t.unsettled for t in bad) else ""
     found = f"{more}{count(len(result.differences), 'difference')}"
+    unsettled = sum(t.unsettled for t in bad)
+    if unsettled and not result.differences:
+        found = f"no difference found, and {count(unsettled, 'row')} kept changing"
     return f"{found} in {count(len(bad), 'table')}, of {compared}, {duration(result.seconds)}"
 
 

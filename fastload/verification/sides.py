@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
@@ -224,20 +224,24 @@ class Side:
         from fastload.kernels.row_hash import Buckets
 
         found, hashing = Buckets(bits), hashing_of(self, pair)
-        async for batch in self._batches(pair, part):
-            hashing.hasher.add(hashing.flat(batch), found)
+        async with aclosing(self._batches(pair, part)) as batches:
+            async for batch in batches:
+                hashing.hasher.add(hashing.flat(batch), found)
         return found
 
     async def _pick(self, pair: TablePair, part: Partition, wanted: Wanted) -> list[pa.RecordBatch]:
         hashing, found = hashing_of(self, pair), []
-        async for batch in self._batches(pair, part):
-            picked = wanted.of(hashing, batch)
-            if picked.num_rows:
-                found.append(picked)
-                wanted.hold(picked.nbytes)
+        async with aclosing(self._batches(pair, part)) as batches:
+            async for batch in batches:
+                picked = wanted.of(hashing, batch)
+                if picked.num_rows:
+                    found.append(picked)
+                    wanted.hold(picked.nbytes)
         return found
 
-    async def _batches(self, pair: TablePair, part: Partition) -> AsyncIterator[pa.RecordBatch]:
+    async def _batches(
+        self, pair: TablePair, part: Partition
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         rows = 0
         async with self.source.open(part, self.at, self.spec(pair)) as reading:
             self._note(self.table(pair), reading.cut)
