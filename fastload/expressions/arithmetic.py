@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastload.expressions.term import Refused, Term, combined, number
+from fastload.expressions.term import MOST_SCALE, Refused, Term, combined, number
 
 if TYPE_CHECKING:
     from fastload.expressions.dialect import Reader
@@ -31,9 +31,9 @@ def _not_negative(*terms: Term) -> bool:
 
 
 def _check_floats(reading: Reading, op: str, kinds: set[str]) -> None:
-    if reading.dialect.clamps and op == "mul":
+    if reading.dialect.underflows_to_zero and op == "mul":
         raise Refused("a product of floats too small for one is 0 in MySQL, an error in PostgreSQL")
-    if not reading.dialect.clamps and "single" in kinds:
+    if not reading.dialect.widens_singles and "single" in kinds:
         raise Refused("PostgreSQL computes with real in single precision, MySQL in double")
 
 
@@ -76,8 +76,12 @@ def rounded(reading: Reading, node: Any) -> Term:
     digits = reading.term(places) if places else number("0")
     if inner.kind != "decimal":
         raise Refused("ROUND of what is no decimal number rounds halves differently")
-    if digits.op != "number" or digits.kind != "integer" or not 0 <= int(digits.value) <= 30:
-        raise Refused("ROUND to digits that are not a literal from 0 to 30")
+    if (
+        digits.op != "number"
+        or digits.kind != "integer"
+        or not 0 <= int(digits.value) <= MOST_SCALE
+    ):
+        raise Refused(f"ROUND to digits that are not a literal from 0 to {MOST_SCALE}")
     kept = (inner.digits[0] + 1, min(inner.digits[1], int(digits.value)))
     return Term("round", "decimal", (inner, digits), digits=kept)
 

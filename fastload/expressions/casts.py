@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastload.expressions.literals import literal
-from fastload.expressions.term import Refused, Term, as_number
+from fastload.expressions.term import MOST_DIGITS, MOST_SCALE, Refused, Term, as_number
 
 if TYPE_CHECKING:
     from fastload.expressions.reading import Reading
@@ -40,9 +40,7 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
         return term
     if to in _TEXTS:
         return _to_text(term, to, modifiers)
-    kind = _KINDS.get(to)
-    if kind == "timestamptz" and reading.dialect.clamps:
-        kind = "timestamp"  # so sqlglot reads MySQL's literals
+    kind = reading.dialect.cast_kinds.get(to) or _KINDS.get(to)
     if kind == "timestamp":
         modifiers = _digits_of_second(reading, term, modifiers)
     if term.op == "text":
@@ -57,10 +55,9 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
 
 
 def _digits_of_second(reading: Reading, term: Term, modifiers: list[str]) -> list[str]:
-    """Refuse a cast that rounds to fewer digits: without any it does so in MySQL."""
-    whole = reading.dialect.clamps and not modifiers
-    if term.kind == "timestamp" and whole:
-        raise Refused("a cast that rounds to seconds")
+    """Refuse a cast that rounds to fewer digits: without any, some servers do so."""
+    if term.kind == "timestamp" and not modifiers and reading.dialect.timestamp_digits < 6:
+        raise Refused("a cast that rounds to fewer digits of a second")
     return [] if modifiers == ["6"] or term.kind == "date" else modifiers
 
 
@@ -105,7 +102,7 @@ def _to_integer(reading: Reading, term: Term, to: str) -> Term:
 
 def _within(reading: Reading, term: Term, whole: int) -> Term:
     """Refuse what may be too large, where that yields a value and not an error."""
-    if reading.dialect.clamps and term.digits[0] > whole:
+    if reading.dialect.clamps_casts and term.digits[0] > whole:
         raise Refused("a cast beyond the range: the nearest value in MySQL, an error in PostgreSQL")
     return term
 
@@ -115,14 +112,14 @@ def _to_decimal(reading: Reading, term: Term, modifiers: list[str]) -> Term:
     if term.kind not in ("integer", "unsigned", "decimal"):
         raise Refused("a float has other digits as a decimal number")
     if not modifiers:
-        if reading.dialect.clamps:
-            modifiers = ["10", "0"]
+        if usual := reading.dialect.decimal_digits:
+            modifiers = [str(n) for n in usual]
         elif term.kind == "decimal":
             return term
         else:
             modifiers = ["20", "0"]
     precision, scale = int(modifiers[0]), int(modifiers[1]) if len(modifiers) > 1 else 0
-    if precision > 65 or not 0 <= scale <= 30:
+    if precision > MOST_DIGITS or not 0 <= scale <= MOST_SCALE:
         raise Refused("a decimal number with more digits than MySQL keeps")
     carried = 1 if term.digits[1] > scale else 0
     _within(reading, term._replace(digits=(term.digits[0] + carried, 0)), precision - scale)

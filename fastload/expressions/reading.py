@@ -89,7 +89,7 @@ class Reading:
             raise Refused(f"{name} is not a column of the table") from None
 
     def _folded(self, name: str) -> str:
-        return name.casefold() if self.dialect.folds else name
+        return name.casefold() if self.dialect.folds_names else name
 
 
 def _column(reading: Reading, node: Any) -> Term:

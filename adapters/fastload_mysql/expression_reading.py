@@ -1,17 +1,17 @@
-"""What the words of MySQL and MariaDB mean, and how terms are said in words that both have."""
+"""What the words of MySQL and MariaDB mean."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastload.expressions.arithmetic import quotient
-from fastload.expressions.dialect import Dialect
 from fastload.expressions.functions import byte_length, extremes, joined
 from fastload.expressions.term import Refused, Term, kind_of, text
-from fastload.expressions.writing import Writing
 
 if TYPE_CHECKING:
+    from fastload.expressions.dialect import Reader
     from fastload.expressions.reading import Reading
     from fastload.model import Column
 
@@ -24,7 +24,7 @@ _SAME_ESCAPES = frozenset("\\'\"ntr")
 _EXACT = re.compile(r"\w+_(0900|nopad)_bin")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     r"""Return SQL from a catalogue's text, where MySQL shows ``_utf8mb4\'x\'`` for a literal.
 
     Of a clause such as ``CHECK ((`a` > 0))`` that is what is checked.
@@ -53,13 +53,13 @@ def _clean(text: str) -> str:
     return text
 
 
-def _kind(column: Column) -> str:
+def kind(column: Column) -> str:
     """Say ``other`` of years, which equal two digits, and of numbers whose texts differ."""
     own = column.type.startswith(("year", "bit")) or "zerofill" in column.type
     return "other" if own else kind_of(column.arrow)
 
 
-def _exact_text(column: Column) -> None:
+def exact_text(column: Column) -> None:
     if not _EXACT.fullmatch(column.collation or ""):
         raise Refused(
             f"texts are compared by the collation {column.collation or 'of the column'}, "
@@ -67,7 +67,7 @@ def _exact_text(column: Column) -> None:
         )
 
 
-def _text_bytes(column: Column) -> None:
+def text_bytes(column: Column) -> None:
     if not (column.collation or "").startswith(("utf8", "ascii")):
         raise Refused("its length in bytes is that of another character set")
 
@@ -110,106 +110,23 @@ def _pattern(reading: Reading, node: Any) -> Term:
     raise Refused("a pattern, which is compared by the collation")
 
 
-def _text(term: Term) -> str:
-    """Say a literal; one with a backslash in digits, as its meaning depends on sql_mode.
-
-    MariaDB 10.11 loses the quotes of ``_utf8mb4 0x...`` when it stores that as a default.
-    """
-    if "\\" in term.value:
-        return f"CONVERT(0x{term.value.encode().hex()} USING utf8mb4)"
-    return "'" + term.value.replace("'", "''") + "'"
-
-
-def _name(term: Term) -> str:
-    return "`" + term.value.replace("`", "``") + "`"
-
-
-def _in_text(term: Term) -> str:
-    first, *others = (f"CAST({write(a)} AS BINARY)" for a in term.args)
-    return f"({first} IN ({', '.join(others)}))"
-
-
-def _number(term: Term) -> str:
-    value = term.value
-    if term.kind == "float" and "e" not in value.lower():
-        value += "e0"
-    return f"({value})" if value.startswith("-") else value
-
-
-write: Writing = Writing(
-    {
-        "bool_to_integer": "CAST({} AS SIGNED)",
-        "eq_text": "(CAST({} AS BINARY) = CAST({} AS BINARY))",
-        "ne_text": "(CAST({} AS BINARY) <> CAST({} AS BINARY))",
-        "quotient": "({} DIV {})",
-        "ratio": "({} / {})",
-        "same": "({} <=> {})",
-        "same_text": "(CAST({} AS BINARY) <=> CAST({} AS BINARY))",
-        "to_float": "CAST({} AS DOUBLE)",
-        "to_integer": "CAST({} AS SIGNED)",
-        "to_text": "CAST({} AS CHAR)",
-        "to_timestamp": "CAST({} AS DATETIME)",
-        "today": "CURRENT_DATE",
-        "utc_now": "UTC_TIMESTAMP(6)",
-    },
-    {
-        "bool": lambda term: "TRUE" if term.value == "1" else "FALSE",
-        "bytes": lambda term: f"X'{term.value}'",
-        "column": _name,
-        "concat": lambda term: f"CONCAT({write.listed(term.args)})",
-        "date": lambda term: f"DATE '{term.value}'",
-        "in_text": _in_text,
-        "now": lambda term: f"CURRENT_TIMESTAMP({term.value})",
-        "number": _number,
-        "part": lambda term: f"EXTRACT({term.value} FROM {write(term.args[0])})",
-        "text": _text,
-        "timestamp": lambda term: f"TIMESTAMP '{term.value}'",
-    },
-)
-
-
-def _default(term: Term) -> str:
-    """Say a default; in parentheses, columns of every type take it, long texts too."""
-    if term.op == "number":
-        return term.value
-    return write(term) if term.op in ("null", "bool", "now") else f"({write(term)})"
-
-
-def _check(term: Term) -> str:
-    """Say a check, which must be of boolean type in MySQL's own sense."""
-    said = write(term)
-    return f"({said} <> FALSE)" if term.op in ("column", "case", "coalesce", "bool") else said
-
-
 _TIMES = ("CurrentTimestamp", "Localtimestamp", "Localtime")
-DIALECT = Dialect(
-    name="mysql",
-    clean=_clean,
-    readers={
-        **dict.fromkeys(_TIMES, _now),
-        "BitString": _bits,
-        "Concat": lambda reading, node: joined(reading, node.expressions),
-        "Div": _division,
-        "Greatest": extremes("greatest", ignores_null=False),
-        "HexString": _bytes,
-        "IntDiv": quotient,
-        "Introducer": _introduced,
-        "Least": extremes("least", ignores_null=False),
-        "Like": _pattern,
-        "RegexpLike": _pattern,
-        "Uuid": _uuid,
-    },
-    functions={
-        "now": _function_now,
-        "octet_length": lambda reading, node: byte_length(reading, node.expressions[0]),
-        "uuid": _uuid,
-    },
-    kind=_kind,
-    exact_text=_exact_text,
-    text_bytes=_text_bytes,
-    clamps=True,
-    folds=True,
-    write=write,
-    default=_default,
-    check=_check,
-)
+READERS: Mapping[str, Reader] = {
+    **dict.fromkeys(_TIMES, _now),
+    "BitString": _bits,
+    "Concat": lambda reading, node: joined(reading, node.expressions),
+    "Div": _division,
+    "Greatest": extremes("greatest", ignores_null=False),
+    "HexString": _bytes,
+    "IntDiv": quotient,
+    "Introducer": _introduced,
+    "Least": extremes("least", ignores_null=False),
+    "Like": _pattern,
+    "RegexpLike": _pattern,
+    "Uuid": _uuid,
+}
+FUNCTIONS: Mapping[str, Reader] = {
+    "now": _function_now,
+    "octet_length": lambda reading, node: byte_length(reading, node.expressions[0]),
+    "uuid": _uuid,
+}
