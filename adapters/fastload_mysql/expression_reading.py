@@ -32,7 +32,7 @@ def clean(text: str) -> str:
     if match := _CHECK.fullmatch(text):
         text = match[1]
         if "NOT ENFORCED" in match[2].upper():
-            # PostgreSQL's NOT VALID would refuse what is written from now on.
+            # Elsewhere one that is not validated refuses what is written from now on.
             raise Refused("it is not enforced on the source")
     if "?" in text:
         raise Refused(
@@ -63,7 +63,7 @@ def exact_text(column: Column) -> None:
     if not _EXACT.fullmatch(column.collation or ""):
         raise Refused(
             f"texts are compared by the collation {column.collation or 'of the column'}, "
-            "and PostgreSQL compares every character"
+            "and other databases compare every character"
         )
 
 

@@ -53,13 +53,13 @@ def _literal(reading: Reading, node: Any) -> Term:
         return text(node.this)
     exact = Decimal(node.this)
     if not -30 <= exact.adjusted() <= 30:
-        raise Refused("a number with more digits than MySQL keeps")
+        raise Refused("a number with more digits than some servers keep")
     return literal(f"{exact:f}", "decimal")
 
 
 def _now(reading: Reading, node: Any) -> Term:
     if node.this is not None and str(node.this) != "6":
-        raise Refused("PostgreSQL rounds the time to these digits, MySQL cuts it off")
+        raise Refused("PostgreSQL rounds the time to these digits, and others cut it off")
     kind = "timestamp" if type(node).__name__ == "Localtimestamp" else "timestamptz"
     return Term("now", kind, value="6")
 
@@ -100,11 +100,11 @@ def _function_joined(reading: Reading, node: Any) -> Term:
 
 
 def _like(reading: Reading, node: Any) -> Term:
-    raise Refused("a pattern, which MySQL compares by the collation")
+    raise Refused("a pattern, which others compare by a collation")
 
 
 def _fresh_uuid(reading: Reading, node: Any) -> Term:
-    raise Refused("a random UUID; MySQL's uuid() can be guessed")
+    raise Refused("a random UUID; those of others can be guessed")
 
 
 def _sequence(reading: Reading, node: Any) -> Term:

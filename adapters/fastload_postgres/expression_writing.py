@@ -23,7 +23,7 @@ def _name(term: Term) -> str:
 
 
 def _computed(operator: str) -> Any:
-    """Return the words of an operation whose operands have room for what MySQL computes."""
+    """Return the words of an operation whose operands have room for what others compute."""
 
     def write(term: Term) -> str:
         left, right = (_roomy(a, term.kind) for a in term.args)
@@ -65,7 +65,7 @@ def _time(term: Term) -> str:
     if term.value == "6":
         return "statement_timestamp()"
     if term.value not in _UNITS:
-        raise Refused(f"the time with {term.value} digits: PostgreSQL would round it, MySQL cuts")
+        raise Refused(f"the time with {term.value} digits, which PostgreSQL would round")
     return f"date_trunc('{_UNITS[term.value]}', statement_timestamp())"
 
 

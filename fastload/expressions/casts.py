@@ -76,7 +76,7 @@ def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> 
 
 def _to_text(term: Term, to: str, modifiers: list[str]) -> Term:
     if term.kind == "bool":
-        raise Refused("the text of true and false is 1 and 0 in MySQL")
+        raise Refused("the text of true and false is 1 and 0 on some servers")
     if modifiers and not (term.op == "text" and len(term.value) <= int(modifiers[0])):
         raise Refused("a cast to text of limited length")
     if to in ("CHAR", "BPCHAR") and term.value.endswith(" "):
@@ -103,7 +103,7 @@ def _to_integer(reading: Reading, term: Term, to: str) -> Term:
 def _within(reading: Reading, term: Term, whole: int) -> Term:
     """Refuse what may be too large, where that yields a value and not an error."""
     if reading.dialect.clamps_casts and term.digits[0] > whole:
-        raise Refused("a cast beyond the range: the nearest value in MySQL, an error in PostgreSQL")
+        raise Refused("a cast beyond the range: the nearest value there, an error elsewhere")
     return term
 
 
@@ -120,7 +120,7 @@ def _to_decimal(reading: Reading, term: Term, modifiers: list[str]) -> Term:
             modifiers = ["20", "0"]
     precision, scale = int(modifiers[0]), int(modifiers[1]) if len(modifiers) > 1 else 0
     if precision > MOST_DIGITS or not 0 <= scale <= MOST_SCALE:
-        raise Refused("a decimal number with more digits than MySQL keeps")
+        raise Refused("a decimal number with more digits than some servers keep")
     carried = 1 if term.digits[1] > scale else 0
     _within(reading, term._replace(digits=(term.digits[0] + carried, 0)), precision - scale)
     digits = (precision - scale, scale)

@@ -90,7 +90,7 @@ def _bool(value: str) -> Term:
 
 def _text(value: str) -> Term:
     if "\0" in value:
-        raise Refused("a literal with a zero character, which PostgreSQL has not")
+        raise Refused("a literal with a zero character, which not every server has")
     return text(value)
 
 

@@ -30,7 +30,7 @@ def check_use(term: Term, use: Use) -> None:
     """Refuse what may not stand in an expression for this use."""
     ops = {t.op for t in every(term)}
     if use == "default" and "column" in ops:
-        raise Refused("a default made of other columns, which PostgreSQL has not")
+        raise Refused("a default made of other columns, which not every server has")
     if use != "default" and ops & FRESH:
         raise Refused("it yields something else each time")
     if use != "index" and ops & _LOCAL:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from fastload_mysql.create_table import parse
 
 from fastload.expressions import translate
 from fastload.model import Column, QualifiedName
-from fastload_mysql.create_table import parse
 
 pytestmark = [pytest.mark.mysql, pytest.mark.postgres]
 
