@@ -11,7 +11,6 @@ EXPRESSIONS = Dialect(
     clean=reading.clean,
     readers=reading.READERS,
     functions=reading.FUNCTIONS,
-    cast_kinds={"TIMESTAMPTZ": "timestamp"},  # so sqlglot reads TIMESTAMP '2000-01-01 00:00:00'
     kind=reading.kind,
     exact_text=reading.exact_text,
     text_bytes=reading.text_bytes,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastload.expressions.arithmetic import quotient
 from fastload.expressions.functions import byte_length, extremes, joined
+from fastload.expressions.literals import literal
+from fastload.expressions.reading import Reading, cast_of
 from fastload.expressions.term import Refused, Term, kind_of, text
 
 if TYPE_CHECKING:
     from fastload.expressions.dialect import Reader
-    from fastload.expressions.reading import Reading
     from fastload.model import Column
 
 _CHECK = re.compile(r"CHECK\s*\((.*)\)([^)]*)", re.DOTALL | re.IGNORECASE)
@@ -90,6 +91,16 @@ def _function_now(reading: Reading, node: Any) -> Term:
     return Term("now", "timestamptz", value=digits)
 
 
+def _cast(reading: Reading, node: Any) -> Term:
+    if node.to.this.name != "TIMESTAMPTZ":
+        return cast_of(reading, node)
+    # So sqlglot reads TIMESTAMP '...'; there is no cast to such a type.
+    inner = reading.term(node.this)
+    if inner.op != "text":
+        raise Refused("a point in time that is not a literal")
+    return literal(inner.value, "timestamp")
+
+
 def _bits(reading: Reading, node: Any) -> Term:
     return Term("bits", "bits", value=str(node.this))
 
@@ -114,6 +125,7 @@ _TIMES = ("CurrentTimestamp", "Localtimestamp", "Localtime")
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys(_TIMES, _now),
     "BitString": _bits,
+    "Cast": _cast,
     "Concat": lambda reading, node: joined(reading, node.expressions),
     "Div": _division,
     "Greatest": extremes("greatest", ignores_null=False),

@@ -40,7 +40,7 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
         return term
     if to in _TEXTS:
         return _to_text(term, to, modifiers)
-    kind = reading.dialect.cast_kinds.get(to) or _KINDS.get(to)
+    kind = _KINDS.get(to)
     if kind == "timestamp":
         modifiers = _digits_of_second(reading, term, modifiers)
     if term.op == "text":

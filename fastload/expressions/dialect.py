@@ -23,8 +23,6 @@ class Dialect(NamedTuple):
         clean: From the text of a catalogue to an expression in SQL.
         readers: By the name of sqlglot's node, before those that all families share.
         functions: By the lower-case name of a function that sqlglot does not know.
-        cast_kinds: Kind that a cast yields, by sqlglot's name of the type, before those that all
-            families share.
         kind: Kind of a column's values; ``other`` where its type has operations of its own.
         exact_text: Raises Refused where texts are not compared character by character.
         text_bytes: Raises Refused where a text's bytes are not its UTF-8.
@@ -44,7 +42,6 @@ class Dialect(NamedTuple):
     clean: Callable[[str], str]
     readers: Mapping[str, Reader]
     functions: Mapping[str, Reader]
-    cast_kinds: Mapping[str, str]
     kind: Callable[[Column], str]
     exact_text: Callable[[Column], None]
     text_bytes: Callable[[Column], None]

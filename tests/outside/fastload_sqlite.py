@@ -46,7 +46,6 @@ _EXPRESSIONS = Dialect(
     clean=lambda text: text.removeprefix("CHECK"),
     readers={},
     functions={"total_changes": _changes},
-    cast_kinds={},
     kind=lambda column: kind_of(column.arrow),
     exact_text=_exact_text,
     text_bytes=_exact_text,
