@@ -56,9 +56,18 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
 
 def _digits_of_second(reading: Reading, term: Term, modifiers: list[str]) -> list[str]:
     """Refuse a cast that rounds to fewer digits: without any, some servers do so."""
-    if term.kind == "timestamp" and not modifiers and reading.dialect.timestamp_digits < 6:
+    if not modifiers and _digits_there(term) > reading.dialect.timestamp_digits:
         raise Refused("a cast that rounds to fewer digits of a second")
     return [] if modifiers == ["6"] or term.kind == "date" else modifiers
+
+
+def _digits_there(term: Term) -> int:
+    """Return how many digits of a second a term may have."""
+    if term.op == "text":
+        return len(term.value.partition(".")[2])
+    if term.op == "now" and term.value.isdecimal():
+        return int(term.value)
+    return 6 if term.kind == "timestamp" or term.op == "now" else 0
 
 
 def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> Term:

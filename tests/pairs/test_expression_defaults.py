@@ -37,6 +37,8 @@ MYSQL_DEFAULTS = [
     ("float default -2.5", "real", "float"),
     ("date default '9999-01-01'", "date", "date32[day]"),
     ("datetime default '2000-01-01 00:00:00'", "timestamp", "timestamp[us]"),
+    ("datetime default (cast('2000-01-01 01:02:03' as datetime))", "timestamp", "timestamp[us]"),
+    ("datetime default (timestamp'2000-01-01 01:02:03')", "timestamp", "timestamp[us]"),
     ("bit(1) default b'1'", "boolean", "bool"),
     ("bit(8) default b'101'", "bigint", "uint64"),
     ("time default '10:11:12'", "time", "time64[us]"),

@@ -192,6 +192,8 @@ REFUSED_DEFAULTS_FROM_MYSQL = [
     ("b'1'", "string", "no number"),
     ("2", "bool", "neither"),
     ("unix_timestamp()", "int64", "not known"),
+    ("cast(now(6) as datetime)", "timestamp[us]", "fewer digits"),
+    ("cast('2000-01-01 01:02:03.5' as datetime)", "timestamp[us]", "fewer digits"),
 ]
 REFUSED_DEFAULTS_FROM_POSTGRES = [
     ("nextval('t_id_seq'::regclass)", "int64", "sequence"),
