@@ -49,6 +49,7 @@ from fastload.url import Url
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fastload.expressions import Dialect
     from fastload.written import Written
 
 Endpoint: TypeAlias = Url | Any
@@ -649,3 +650,19 @@ class Adapter(Protocol):
         self, endpoint: Endpoint, *, connections: int
     ) -> AbstractAsyncContextManager[Target]:
         """Connect to write, with at most this many connections beside one for control."""
+
+
+@runtime_checkable
+class Expressing(Protocol):
+    """An adapter whose database has expressions that others are to understand.
+
+    An adapter without these two has none: defaults, checks, generated columns and indexed
+    expressions from or to its database are then told as not carried.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of its catalogues, by their name for it; no other adapter has the same."""
+
+    def expressions(self) -> Dialect:
+        """Return what expressions mean there, and how they are said; imported only now."""

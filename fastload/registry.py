@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from fastload.adapter import Adapter, Endpoint, Source, Target
+    from fastload.expressions import Dialect
 
 GROUP = "fastload.adapters"
 # One requirement of an extra in a distribution's metadata: asyncpg<1,>=0.30; extra == "postgres"
@@ -67,6 +68,21 @@ def _for_scheme(scheme: str) -> Adapter:
         hint=f"{guess}installed: {', '.join(known) or 'none'}; other databases come as packages "
         f"with an entry point in the group {GROUP!r}",
     )
+
+
+@functools.cache
+def expressions_of(dialect: str) -> Dialect | None:
+    """Return what the adapter of a dialect says of its expressions; None where none does."""
+    from fastload.adapter import Expressing
+
+    for name in installed():
+        try:
+            adapter = _load(name)
+        except AdapterNotFound:
+            continue  # nothing of a database without a driver is read or written
+        if isinstance(adapter, Expressing) and adapter.dialect == dialect:
+            return adapter.expressions()
+    return None
 
 
 @asynccontextmanager

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastload.url import Url
+from fastload_mysql.dialect import DIALECT
 
 if TYPE_CHECKING:
     from fastload.adapter import Endpoint
+    from fastload.expressions import Dialect
     from fastload_mysql.source import MysqlSource
     from fastload_mysql.target import MysqlTarget
 
@@ -19,6 +21,7 @@ class MysqlAdapter:
     """Makes sources and targets of MySQL's family."""
 
     schemes = ("mysql", "mariadb")
+    dialect = DIALECT
 
     def accepts(self, client: object) -> bool:
         """Say whether this is an aiomysql pool."""
@@ -28,6 +31,12 @@ class MysqlAdapter:
     def room(self, endpoint: Endpoint) -> int | None:
         """Return the size of a pool."""
         return None if isinstance(endpoint, Url) else int(endpoint.maxsize)
+
+    def expressions(self) -> Dialect:
+        """Return what expressions mean here, and how they are said."""
+        from fastload_mysql.expression_dialect import EXPRESSIONS
+
+        return EXPRESSIONS
 
     @asynccontextmanager
     async def source(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MysqlSource]:

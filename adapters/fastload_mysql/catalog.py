@@ -22,6 +22,7 @@ from fastload_mysql.catalog_queries import Session
 from fastload_mysql.counters import read_sequences, stored_sequences
 from fastload_mysql.create_table import CreateTable, parse
 from fastload_mysql.create_text import create_texts
+from fastload_mysql.dialect import DIALECT
 from fastload_mysql.flavours import server_of
 from fastload_mysql.left_behind import left_behind
 from fastload_mysql.quoting import qualified
@@ -29,8 +30,6 @@ from fastload_mysql.relations import chosen_tables, read_relations, read_schemas
 from fastload_mysql.retyping import check_retyped
 from fastload_mysql.rights import login
 from fastload_mysql.table_model import table_of
-
-DIALECT = "mysql"
 
 Row = Mapping[str, Any]
 Names = Mapping[QualifiedName, QualifiedName]

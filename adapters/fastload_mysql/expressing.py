@@ -8,7 +8,8 @@ from typing import TypeAlias
 from fastload import expressions
 from fastload.expressions import Use
 from fastload.model import Column, Table
-from fastload_mysql.flavours import DIALECT, Server
+from fastload_mysql.dialect import DIALECT
+from fastload_mysql.flavours import Server
 
 Words: TypeAlias = expressions.Translated
 

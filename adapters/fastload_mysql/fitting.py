@@ -9,7 +9,8 @@ import msgspec
 from fastload.errors import UnsupportedType
 from fastload.model import Column, Fit
 from fastload_mysql.declaring import declare
-from fastload_mysql.flavours import DIALECT, Server
+from fastload_mysql.dialect import DIALECT
+from fastload_mysql.flavours import Server
 from fastload_mysql.sound_texts import AMBIGUOUS
 
 _MODIFIER = re.compile(r"\((\d+)(?:,\s*(\d+))?\)")

@@ -7,8 +7,6 @@ from typing import TypeAlias
 
 import msgspec
 
-DIALECT = "mysql"
-
 Version: TypeAlias = tuple[int, int, int]
 
 

@@ -22,9 +22,10 @@ from fastload.model import (
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql import indexing, numbering
 from fastload_mysql.declaring import declare
+from fastload_mysql.dialect import DIALECT
 from fastload_mysql.engines import with_transactions
 from fastload_mysql.expressing import default_of, in_words
-from fastload_mysql.flavours import DIALECT, Server, server_of
+from fastload_mysql.flavours import Server, server_of
 from fastload_mysql.naming import stored, with_distinct_names
 from fastload_mysql.quoting import literal
 from fastload_mysql.translation_own import carried

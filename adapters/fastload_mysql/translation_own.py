@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fastload.expressions import Use, keep
+from fastload.expressions import Use
 from fastload.model import Catalog, Check, Column, Index, NotCarried, Table
 from fastload.model import Sequence as SequenceModel
 from fastload_mysql.clauses import definition
 from fastload_mysql.collations import counterpart
 from fastload_mysql.declaring import FLOATS, NO_NEGATIVE_ZERO
 from fastload_mysql.expressing import Words, default_of, is_plain
+from fastload_mysql.expression_flavours import keep
 from fastload_mysql.flavours import Server, server_of
 from fastload_mysql.narrowing import narrowed
 from fastload_mysql.quoting import literal

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastload.url import Url
+from fastload_postgres.dialect import DIALECT
 
 if TYPE_CHECKING:
     from fastload.adapter import Endpoint
+    from fastload.expressions import Dialect
     from fastload_postgres.source import PostgresSource
     from fastload_postgres.target import PostgresTarget
 
@@ -19,6 +21,7 @@ class PostgresAdapter:
     """Makes PostgreSQL sources and targets."""
 
     schemes = ("postgresql",)
+    dialect = DIALECT
 
     def accepts(self, client: object) -> bool:
         """Say whether this is an asyncpg pool."""
@@ -28,6 +31,12 @@ class PostgresAdapter:
     def room(self, endpoint: Endpoint) -> int | None:
         """Return the size of a pool."""
         return None if isinstance(endpoint, Url) else int(endpoint.get_max_size())
+
+    def expressions(self) -> Dialect:
+        """Return what expressions mean here, and how they are said."""
+        from fastload_postgres.expression_dialect import EXPRESSIONS
+
+        return EXPRESSIONS
 
     @asynccontextmanager
     async def source(

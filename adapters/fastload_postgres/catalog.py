@@ -31,6 +31,7 @@ from fastload.naming import column_of, spelled
 from fastload.selection import without_unselected
 from fastload_postgres import catalog_queries as queries
 from fastload_postgres.connection import Connection
+from fastload_postgres.dialect import DIALECT
 from fastload_postgres.quoting import literal, qualified
 from fastload_postgres.relations import read_relations
 from fastload_postgres.typemap import BINARY, TEXT, TypeFacts, forms
@@ -38,7 +39,6 @@ from fastload_postgres.typemap import BINARY, TEXT, TypeFacts, forms
 if TYPE_CHECKING:
     from asyncpg import Record
 
-DIALECT = "postgres"
 _ROW_BYTES_GUESS = 100
 _USER_OID = 16384
 _PADDED_OID = 1042  # bpchar

@@ -9,7 +9,7 @@ import msgspec
 from fastload.errors import UnsupportedType
 from fastload.model import Column, Fit
 from fastload_postgres.arrow_types import declare
-from fastload_postgres.catalog import DIALECT
+from fastload_postgres.dialect import DIALECT
 from fastload_postgres.limits import characters
 
 _ARRAY = re.compile(r"\[\](?::\d+)?$")

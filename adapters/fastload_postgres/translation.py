@@ -11,7 +11,6 @@ import msgspec
 from fastload.errors import PlanError
 from fastload.model import Catalog, EnumType, NotCarried, QualifiedName, Table
 from fastload.naming import option
-from fastload_postgres.catalog import DIALECT
 from fastload_postgres.declaration import (
     Declared,
     Place,
@@ -21,6 +20,7 @@ from fastload_postgres.declaration import (
     enum_wanted,
     enums_of,
 )
+from fastload_postgres.dialect import DIALECT
 from fastload_postgres.names import Wanted, is_name, unique_names
 from fastload_postgres.quoting import LONGEST_NAME_BYTES
 from fastload_postgres.translation_columns import (

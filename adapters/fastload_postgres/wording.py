@@ -8,8 +8,8 @@ from fastload.expressions import Translated, Use, translate
 from fastload.model import Column, NotCarried, Table
 from fastload.naming import column_of
 from fastload_postgres.declaration import can_be_enum
+from fastload_postgres.dialect import DIALECT
 
-_DIALECT = "postgres"
 # How Arrow has labels: what texts can do, and an enum here cannot, is not said of it.
 _ENUM = "dictionary<values=string, indices=int32, ordered=0>"
 
@@ -56,7 +56,7 @@ class Wording:
         found = translate(
             text,
             read=self._read,
-            write=_DIALECT,
+            write=DIALECT,
             use=use,
             columns=self._columns,
             column=column,

@@ -1,9 +1,11 @@
 """Defaults, generated columns, checks and index expressions from one dialect to another.
 
-The one place of the core that knows dialects: adapters never import each other, and what an
-expression means is known only of both sides together. sqlglot parses; it does not translate.
+What is the same for all dialects is here; what one family means and says is a ``Dialect`` of its
+adapter, found by name. sqlglot parses; it does not translate.
 """
 
-from fastload.expressions.translation import Translated, Use, keep, translate, translate_literal
+from fastload.expressions.dialect import Dialect
+from fastload.expressions.translation import Translated, translate
+from fastload.expressions.uses import Use
 
-__all__ = ["Translated", "Use", "keep", "translate", "translate_literal"]
+__all__ = ["Dialect", "Translated", "Use", "translate"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastload.expressions.term import Refused, Term, combined, number
+from fastload.expressions.term import MOST_SCALE, Refused, Term, combined, number
 
 if TYPE_CHECKING:
     from fastload.expressions.dialect import Reader
@@ -16,7 +16,7 @@ def computed(op: str) -> Reader:
         left, right = reading.operand(node.this), reading.operand(node.expression)
         pair = {left.kind, right.kind}
         if "unsigned" in pair and (op == "sub" or not _not_negative(left, right)):
-            raise Refused("MySQL computes without a sign here, and fails below 0")
+            raise Refused("it computes without a sign, which fails below 0 on some servers")
         if pair & {"single", "float"}:
             _check_floats(reading, op, pair)
         return combined(op, left, right)
@@ -31,23 +31,23 @@ def _not_negative(*terms: Term) -> bool:
 
 
 def _check_floats(reading: Reading, op: str, kinds: set[str]) -> None:
-    if reading.dialect.clamps and op == "mul":
-        raise Refused("a product of floats too small for one is 0 in MySQL, an error in PostgreSQL")
-    if not reading.dialect.clamps and "single" in kinds:
-        raise Refused("PostgreSQL computes with real in single precision, MySQL in double")
+    if reading.dialect.underflows_to_zero and op == "mul":
+        raise Refused("a product of floats too small for one is 0 there, an error elsewhere")
+    if not reading.dialect.widens_singles and "single" in kinds:
+        raise Refused("it computes with floats in single precision, and others in double")
 
 
 def integer_division(op: str) -> Reader:
-    """Read a division of whole numbers; by what may be 0 it is NULL here and an error there."""
+    """Read a division of whole numbers; by 0 it is NULL on some servers, an error on others."""
 
     def read(reading: Reading, node: Any) -> Term:
         left, right = reading.operand(node.this), reading.operand(node.expression)
         if {left.kind, right.kind} - {"integer", "unsigned"}:
             raise Refused("a division that both do not compute to the same digits")
         if right.op != "number" or int(right.value) == 0:
-            raise Refused("a division by what may be 0: NULL in MySQL, an error in PostgreSQL")
+            raise Refused("a division by what may be 0: NULL on some servers, an error on others")
         if "unsigned" in (left.kind, right.kind) and not _not_negative(left, right):
-            raise Refused("MySQL computes without a sign here, and fails below 0")
+            raise Refused("it computes without a sign, which fails below 0 on some servers")
         return Term(op, left.kind, (left, right), digits=left.digits)
 
     return read
@@ -76,8 +76,12 @@ def rounded(reading: Reading, node: Any) -> Term:
     digits = reading.term(places) if places else number("0")
     if inner.kind != "decimal":
         raise Refused("ROUND of what is no decimal number rounds halves differently")
-    if digits.op != "number" or digits.kind != "integer" or not 0 <= int(digits.value) <= 30:
-        raise Refused("ROUND to digits that are not a literal from 0 to 30")
+    if (
+        digits.op != "number"
+        or digits.kind != "integer"
+        or not 0 <= int(digits.value) <= MOST_SCALE
+    ):
+        raise Refused(f"ROUND to digits that are not a literal from 0 to {MOST_SCALE}")
     kept = (inner.digits[0] + 1, min(inner.digits[1], int(digits.value)))
     return Term("round", "decimal", (inner, digits), digits=kept)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastload.expressions.literals import literal
-from fastload.expressions.term import Refused, Term, as_number
+from fastload.expressions.term import MOST_DIGITS, MOST_SCALE, Refused, Term, as_number
 
 if TYPE_CHECKING:
     from fastload.expressions.reading import Reading
@@ -41,8 +41,6 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
     if to in _TEXTS:
         return _to_text(term, to, modifiers)
     kind = _KINDS.get(to)
-    if kind == "timestamptz" and reading.dialect.clamps:
-        kind = "timestamp"  # so sqlglot reads MySQL's literals
     if kind == "timestamp":
         modifiers = _digits_of_second(reading, term, modifiers)
     if term.op == "text":
@@ -57,11 +55,19 @@ def cast(reading: Reading, term: Term, to: str, modifiers: list[str]) -> Term:
 
 
 def _digits_of_second(reading: Reading, term: Term, modifiers: list[str]) -> list[str]:
-    """Refuse a cast that rounds to fewer digits: without any it does so in MySQL."""
-    whole = reading.dialect.clamps and not modifiers
-    if term.kind == "timestamp" and whole:
-        raise Refused("a cast that rounds to seconds")
+    """Refuse a cast that rounds to fewer digits: without any, some servers do so."""
+    if not modifiers and _digits_there(term) > reading.dialect.timestamp_digits:
+        raise Refused("a cast that rounds to fewer digits of a second")
     return [] if modifiers == ["6"] or term.kind == "date" else modifiers
+
+
+def _digits_there(term: Term) -> int:
+    """Return how many digits of a second a term may have."""
+    if term.op == "text":
+        return len(term.value.partition(".")[2])
+    if term.op == "now" and term.value.isdecimal():
+        return int(term.value)
+    return 6 if term.kind == "timestamp" or term.op == "now" else 0
 
 
 def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> Term:
@@ -79,7 +85,7 @@ def _of_literal(term: Term, to: str, kind: str | None, modifiers: list[str]) -> 
 
 def _to_text(term: Term, to: str, modifiers: list[str]) -> Term:
     if term.kind == "bool":
-        raise Refused("the text of true and false is 1 and 0 in MySQL")
+        raise Refused("the text of true and false is 1 and 0 on some servers")
     if modifiers and not (term.op == "text" and len(term.value) <= int(modifiers[0])):
         raise Refused("a cast to text of limited length")
     if to in ("CHAR", "BPCHAR") and term.value.endswith(" "):
@@ -105,8 +111,8 @@ def _to_integer(reading: Reading, term: Term, to: str) -> Term:
 
 def _within(reading: Reading, term: Term, whole: int) -> Term:
     """Refuse what may be too large, where that yields a value and not an error."""
-    if reading.dialect.clamps and term.digits[0] > whole:
-        raise Refused("a cast beyond the range: the nearest value in MySQL, an error in PostgreSQL")
+    if reading.dialect.clamps_casts and term.digits[0] > whole:
+        raise Refused("a cast beyond the range: the nearest value there, an error elsewhere")
     return term
 
 
@@ -115,15 +121,15 @@ def _to_decimal(reading: Reading, term: Term, modifiers: list[str]) -> Term:
     if term.kind not in ("integer", "unsigned", "decimal"):
         raise Refused("a float has other digits as a decimal number")
     if not modifiers:
-        if reading.dialect.clamps:
-            modifiers = ["10", "0"]
+        if usual := reading.dialect.decimal_digits:
+            modifiers = [str(n) for n in usual]
         elif term.kind == "decimal":
             return term
         else:
             modifiers = ["20", "0"]
     precision, scale = int(modifiers[0]), int(modifiers[1]) if len(modifiers) > 1 else 0
-    if precision > 65 or not 0 <= scale <= 30:
-        raise Refused("a decimal number with more digits than MySQL keeps")
+    if precision > MOST_DIGITS or not 0 <= scale <= MOST_SCALE:
+        raise Refused("a decimal number with more digits than some servers keep")
     carried = 1 if term.digits[1] > scale else 0
     _within(reading, term._replace(digits=(term.digits[0] + carried, 0)), precision - scale)
     digits = (precision - scale, scale)

@@ -93,7 +93,7 @@ def extremes(op: str, *, ignores_null: bool) -> Reader:
             raise Refused("which of these values comes first may differ")
         nullable = [t for t in terms if not _never_null(reading, t)]
         if nullable and ignores_null:
-            raise Refused("it passes over NULL, which MySQL does not")
+            raise Refused("it passes over NULL, which others do not")
         found = like._replace(op=op, args=tuple(terms))
         for term in reversed(nullable):
             null = Term("is_null", "bool", (term,))

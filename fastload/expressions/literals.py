@@ -15,8 +15,6 @@ _EXACT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
 _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,6})?")
-_BITS = re.compile(r"[bB]'([01]+)'")
-_HEX = re.compile(r"0[xX]([0-9a-fA-F]+)|[xX]'([0-9a-fA-F]*)'")
 
 
 def literal(value: str, kind: str) -> Term:
@@ -29,17 +27,6 @@ def literal(value: str, kind: str) -> Term:
     if read is None:
         raise Refused(f"a literal for a column of kind {kind} is not known to mean the same")
     return read(value)
-
-
-def bare(value: str, kind: str) -> Term:
-    """Return what a catalogue shows without quotes: also the bits and bytes of such columns."""
-    if (match := _BITS.fullmatch(value)) and kind not in ("text", "enum"):
-        return assigned(Term("bits", "bits", value=match[1]), kind)
-    if kind == "binary":
-        if not (match := _HEX.fullmatch(value)):
-            raise Refused("a default of bytes that is not shown in hexadecimal digits")
-        return Term("bytes", "binary", value=match[1] or match[2] or "")
-    return literal(value, kind)
 
 
 def assigned(term: Term, kind: str) -> Term:
@@ -103,7 +90,7 @@ def _bool(value: str) -> Term:
 
 def _text(value: str) -> Term:
     if "\0" in value:
-        raise Refused("a literal with a zero character, which PostgreSQL has not")
+        raise Refused("a literal with a zero character, which not every server has")
     return text(value)
 
 

@@ -89,7 +89,7 @@ class Reading:
             raise Refused(f"{name} is not a column of the table") from None
 
     def _folded(self, name: str) -> str:
-        return name.casefold() if self.dialect.folds else name
+        return name.casefold() if self.dialect.folds_names else name
 
 
 def _column(reading: Reading, node: Any) -> Term:
@@ -131,7 +131,8 @@ def _is(reading: Reading, node: Any) -> Term:
     return Term("not", "bool", (found,)) if node.args.get("negate") else found
 
 
-def _cast(reading: Reading, node: Any) -> Term:
+def cast_of(reading: Reading, node: Any) -> Term:
+    """Return what a cast yields."""
     to = node.to
     beside = {k for k, v in to.args.items() if v} - {"this", "expressions", "kind"}
     if type(to).__name__ != "DataType" or beside:
@@ -164,7 +165,7 @@ _READERS: dict[str, Reader] = {
     "Between": comparisons.between,
     "Boolean": lambda reading, node: truth(node.this),
     "Case": functions.case,
-    "Cast": _cast,
+    "Cast": cast_of,
     "Ceil": arithmetic.whole("ceil"),
     "Coalesce": functions.coalesce,
     "Column": _column,

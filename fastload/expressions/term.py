@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Beyond these MySQL cuts off digits; PostgreSQL never does.
-_MOST_DIGITS = 65
-_MOST_SCALE = 30
+# Beyond these some servers cut off digits, and others never do.
+MOST_DIGITS = 65
+MOST_SCALE = 30
 _INTEGER_DIGITS = {"int8": 3, "int16": 5, "int32": 10, "uint8": 3, "uint16": 5, "uint32": 10}
 _DECIMAL = re.compile(r"decimal\d*\((\d+), ?(-?\d+)\)")
 _KINDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -82,6 +82,11 @@ def every(term: Term) -> Iterator[Term]:
         yield from every(arg)
 
 
+def columns_of(term: Term) -> frozenset[str]:
+    """Return the names of the columns that it is made of."""
+    return frozenset(t.value for t in every(term) if t.op == "column")
+
+
 def text(value: str) -> Term:
     """Return a literal of characters."""
     return Term("text", "text", value=value)
@@ -130,7 +135,7 @@ def combined(op: str, left: Term, right: Term) -> Term:
     if op == "mul":
         digits = (whole + whole2, scale + scale2)
     exact = kinds <= {"integer", "unsigned"}
-    if not exact and (sum(digits) > _MOST_DIGITS or digits[1] > _MOST_SCALE):
+    if not exact and (sum(digits) > MOST_DIGITS or digits[1] > MOST_SCALE):
         raise Refused("the result may have more digits than one of the two keeps")
     kind = "decimal" if not exact else "unsigned" if "unsigned" in kinds else "integer"
     return Term(op, kind, (left, right), digits=digits)

@@ -13,6 +13,7 @@ import pytest
 from fastload.adapter import (
     Counting,
     Endpoint,
+    Expressing,
     Fingerprinting,
     PartitionSpec,
     ReadSpec,
@@ -52,6 +53,14 @@ class SourceSuite(Hooks):
         assert [c.arrow for c in table.columns] == ["int64", "string"]
         assert table.primary_key is not None
         assert table.primary_key.columns == ("id",)
+
+    async def test_an_offered_dialect_is_that_of_the_catalogue(self, filled: Endpoint) -> None:
+        """An adapter that is ``Expressing`` is found by the name that its catalogues have."""
+        if isinstance(self.adapter, Expressing):
+            async with self.adapter.source(filled, connections=1) as source:
+                catalog = await source.catalog(Selection(names=(NAME,)))
+            assert catalog.dialect == self.adapter.dialect
+            assert self.adapter.expressions() is self.adapter.expressions()
 
     async def test_a_missing_table_is_named_with_its_neighbours(self, filled: Endpoint) -> None:
         """The hint holds the nearest name."""

@@ -156,6 +156,7 @@ FROM_MYSQL = [
     ("hour(ts) * 60 + minute(ts)", "integer"),
     ("cast(ts as date)", "date"),
     ("cast(dt as datetime)", "timestamp"),
+    ("coalesce(ts, timestamp'2000-01-01 01:02:03.5')", "timestamp"),
 ]
 FROM_POSTGRES = [
     ("i + j", "integer"),
@@ -415,3 +416,15 @@ def test_checks_of_postgres(server, database, target):
         here = target.psql(f"SELECT coalesce(({check})::integer, -1) FROM t ORDER BY j, i")
         there = database.execute(f"SELECT coalesce({said.text}, -1) FROM t ORDER BY j, i")
         assert [int(v) for v in here.splitlines()] == [v for (v,) in there], (clause, said.text)
+
+
+def test_a_cast_that_loses_digits_of_a_second_is_refused(server, database):
+    """Without digits of its own the cast keeps none, and the word that it casts has some."""
+    text = "cast('2000-01-01 01:02:03.5' as datetime)"
+    assert "." not in database.execute(f"SELECT cast({text} AS char)")[0][0]
+    for use in ("default", "generated"):
+        said = translate(
+            text, read="mysql", write="postgres", use=use, columns={}, into="timestamp[us]"
+        )
+        assert said.text is None
+        assert "fewer digits" in said.reason

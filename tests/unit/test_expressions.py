@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fastload.expressions import Translated, translate, translate_literal
+from fastload.expressions import Translated, translate
 from fastload.model import Column
 
 ENUM = "dictionary<values=string, indices=int8, ordered=0>"
@@ -82,6 +82,14 @@ DEFAULTS_FROM_MYSQL = [
     ("uuid()", "arrow.uuid", "gen_random_uuid()"),
     ("uuid()", "string", "CAST(gen_random_uuid() AS text)"),
     ("0x6162", "binary", "'\\x6162'::bytea"),
+    ("x'6100'", "binary", "'\\x6100'::bytea"),
+    ("'it''s'", "string", "'it''s'"),
+    (r"'a\\b'", "string", r"E'a\\b'"),
+    ("b'1'", "bool", "TRUE"),
+    ("b'101'", "uint64", "5"),
+    (".5", "double", "0.5"),
+    ("'G'", ENUM, "'G'"),
+    ("'2000-01-01'", "date32[day]", "DATE '2000-01-01'"),
 ]
 DEFAULTS_FROM_POSTGRES = [
     ("NULL::character varying", "string", "NULL"),
@@ -181,8 +189,11 @@ REFUSED_DEFAULTS_FROM_MYSQL = [
     ("json_object()", "arrow.json", "not known"),
     ("current_timestamp(2)", "timestamp[us]", "round"),
     ("'x'", "int32", "whole number"),
+    ("b'1'", "string", "no number"),
     ("2", "bool", "neither"),
     ("unix_timestamp()", "int64", "not known"),
+    ("cast(now(6) as datetime)", "timestamp[us]", "fewer digits"),
+    ("cast('2000-01-01 01:02:03.5' as datetime)", "timestamp[us]", "fewer digits"),
 ]
 REFUSED_DEFAULTS_FROM_POSTGRES = [
     ("nextval('t_id_seq'::regclass)", "int64", "sequence"),
@@ -277,33 +288,13 @@ def test_its_own_dialect_stays_as_it_is():
 def test_an_unknown_dialect_is_a_reason():
     said = translate("1", read="oracle", write="postgres", use="check", columns={})
     refused(said, "oracle")
-    refused(translate_literal("1", write="oracle", into="int32"), "oracle")
-
-
-@pytest.mark.parametrize(
-    ("text", "into", "said"),
-    [
-        ("it's", "string", "'it''s'"),
-        ("a\\b", "string", "E'a\\\\b'"),
-        ("0", "bool", "FALSE"),
-        ("b'1'", "bool", "TRUE"),
-        ("b'101'", "uint64", "5"),
-        ("b'1'", "string", "'b''1'''"),
-        ("0x6100", "binary", "'\\x6100'::bytea"),
-        (".5", "double", "0.5"),
-        ("G", ENUM, "'G'"),
-        ("2000-01-01", "date32[day]", "DATE '2000-01-01'"),
-    ],
-)
-def test_bare_literals(text, into, said):
-    assert translate_literal(text, write="postgres", into=into) == Translated(said)
+    said = translate("1", read="postgres", write="oracle", use="check", columns={})
+    refused(said, "oracle")
 
 
 def test_a_backslash_in_mysql_does_not_depend_on_its_mode():
-    assert (
-        translate_literal("a\\b", write="mysql", into="string").text
-        == "(CONVERT(0x615c62 USING utf8mb4))"
-    )
+    said = from_postgres(r"'a\b'::text", "default", into="string")
+    assert said.text == "(CONVERT(0x615c62 USING utf8mb4))"
 
 
 def test_importing_it_does_not_import_sqlglot():

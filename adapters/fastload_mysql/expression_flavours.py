@@ -11,12 +11,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastload.expressions import mysql
+from fastload.expressions import Translated, Use
 from fastload.expressions.comparisons import check_text
-from fastload.expressions.term import Refused, Term, combined, every, kind_of, text
+from fastload.expressions.parsing import read
+from fastload.expressions.term import Refused, Term, columns_of, combined, every, kind_of, text
+from fastload.expressions.uses import check_use, fitted
+from fastload_mysql.expression_dialect import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from fastload.expressions.dialect import Dialect
+    from fastload.expressions import Dialect
     from fastload.expressions.reading import Reading
     from fastload.model import Column
 
@@ -25,7 +28,37 @@ if TYPE_CHECKING:
 _SPELLED_ALIKE = re.compile(r"[ !#-&(-\[\]-~]*")
 
 
-def both(here: Mapping[str, Column], *, trusted: bool) -> Dialect:
+def keep(
+    text: str,
+    *,
+    use: Use,
+    columns: Mapping[str, Column],
+    here: Mapping[str, Column],
+    column: str | None = None,
+) -> Translated:
+    """Return an expression of the other flavour as it is, or why it is not kept.
+
+    Args:
+        text: The expression as the source's catalogue shows it.
+        use: What it is for.
+        columns: The source table's columns by name.
+        here: The same columns as the target has them.
+        column: Whose default it is, or whose values it generates.
+    """
+    owner = columns.get(column) if column is not None else None
+    arrow = here[column].arrow if column is not None else None
+    try:
+        term = read(text, _both(here, trusted=use != "check"), columns)
+        if use != "default" or not columns_of(term):
+            check_use(term, use)
+        _check_literals(term)
+        fitted(term, use, owner, arrow)
+        return Translated(text, columns=columns_of(term))
+    except Refused as refused:
+        return Translated(None, str(refused))
+
+
+def _both(here: Mapping[str, Column], *, trusted: bool) -> Dialect:
     """Return how an expression of one flavour is read for the other.
 
     Args:
@@ -34,16 +67,16 @@ def both(here: Mapping[str, Column], *, trusted: bool) -> Dialect:
             by another collation there are then refused. A check may compare by it, as the column
             itself does from then on.
     """
-    return mysql.DIALECT._replace(
-        readers={**mysql.DIALECT.readers, **_READERS},
-        functions={**mysql.DIALECT.functions, "json_array": _empty("[]")},
+    return EXPRESSIONS._replace(
+        readers={**EXPRESSIONS.readers, **_READERS},
+        functions={**EXPRESSIONS.functions, "json_array": _empty("[]")},
         kind=_kind(here, trusted=trusted),
         exact_text=_exact_text(here, trusted=trusted),
         text_bytes=_same_bytes(here),
     )
 
 
-def check_literals(term: Term) -> None:
+def _check_literals(term: Term) -> None:
     """Refuse texts whose spelling in a catalogue is not the one that the other flavour reads."""
     for part in every(term):
         if part.op == "text" and not _SPELLED_ALIKE.fullmatch(part.value):
@@ -59,7 +92,7 @@ def _kind(here: Mapping[str, Column], *, trusted: bool) -> Callable[[Column], st
         # Whether spaces at its end are there depends on sql_mode: MariaDB stores no such value.
         if trusted and column.padded:
             return "other"
-        return mysql.DIALECT.kind(column)
+        return EXPRESSIONS.kind(column)
 
     return kind
 

@@ -1,0 +1,3 @@
+"""What PostgreSQL's catalogues call its spellings."""
+
+DIALECT = "postgres"
