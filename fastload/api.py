@@ -555,12 +555,14 @@ def _fitted(options: CopyOptions, source: Endpoint, target: Endpoint | None) -> 
 
 @asynccontextmanager
 async def _shown(meter: Meter, show: Show | None) -> AsyncIterator[None]:
-    """Call ``show`` twice a second inside, and once at the end."""
+    """Call ``show`` twice a second inside, and once at the end, whatever ends it."""
     if show is None:
         yield
         return
-    async with task_group() as group:
-        group.start_soon(show_every, meter, show)
-        yield
-        group.cancel_scope.cancel()
-    show(meter.snapshot())
+    try:
+        async with task_group() as group:
+            group.start_soon(show_every, meter, show)
+            yield
+            group.cancel_scope.cancel()
+    finally:
+        show(meter.snapshot())

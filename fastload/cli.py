@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
     0 done, 1 failed, 2 usage, 3 verification found differences, 4 done but for rejected rows,
-    130 interrupted.
+    5 nothing differs and not all could be compared, 130 interrupted.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # This, and the interpreter on its way out, would die of one more signal.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
-        print(f"interrupted{goes_on}", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return INTERRUPTED
     return code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import orjson
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from fastload import progress
+from fastload import progress, report
 from fastload.errors import ConfigError, VerificationError
 from fastload.naming import parsed, spelled, split
 from fastload.report import count, describe
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from fastload.config import Name
 
-_DIFFERENT, _REJECTED = 3, 4
+_DIFFERENT, _REJECTED, _INCOMPLETE = 3, 4, 5
 _SEVERAL = Parameter(negative=(), show_default=False)
 _OFF = Parameter(negative=(), show_default=False)
 SourceUrl = Annotated[str, Parameter(help="URL of the database to read.")]
@@ -161,11 +162,15 @@ async def copy(
     if html and not html.parent.is_dir():
         raise ConfigError(f"the folder {html.parent} does not exist", hint="make it first")
     with _display(quiet) as show:
+        phase = _Phase(show)
         try:
-            result = await api.copy(source, target, **keywords, verify=verify, progress=show)
+            result = await api.copy(source, target, **keywords, verify=verify, progress=phase)
         except VerificationError as error:
             if not output.json:  # the error's own text has it there
                 print(error.copied, error.result, sep="\n")
+            raise
+        except asyncio.CancelledError:
+            print(phase.goes_on, file=sys.stderr)
             raise
     if html:
         html.write_text(result.html())
@@ -248,7 +253,10 @@ async def verify(
     ] = False,
     output: OutputFlags = _PLAIN,
 ) -> int:
-    """Compare every row of two databases; 3 is returned where they differ."""
+    """Compare every row of two databases; 3 is returned where they differ.
+
+    5 is returned where nothing differs, and some columns could not be compared.
+    """
     from fastload import api
 
     result = await api.verify(source, target, **flags.keywords())
@@ -257,7 +265,9 @@ async def verify(
             print(result)
         result = await result.repair()
     _tell(result.to_dict() if output.json else result, output)
-    return 0 if result.equal else _DIFFERENT
+    if not result.equal:
+        return _DIFFERENT
+    return 0 if result.complete else _INCOMPLETE
 
 
 @app.command
@@ -449,6 +459,26 @@ def _policies(given: tuple[str, ...]) -> dict[Name, str]:
         )
     named = _pairs("on-unrepresentable", tuple(text for text in given if "=" in text))
     return {"": words[0] if words else "error", **named}
+
+
+class _Phase:
+    """Passes progress on, and knows what becomes of a copy that is interrupted."""
+
+    def __init__(self, show: progress.Show | None) -> None:
+        self._show = show
+        self._now = ""
+
+    def __call__(self, told: report.Progress) -> None:
+        self._now = told.phase
+        if self._show is not None:
+            self._show(told)
+
+    @property
+    def goes_on(self) -> str:
+        """What to do next, in words."""
+        if self._now == "verifying":
+            return "the copy is complete, and was not compared: fastload verify does that"
+        return "the same command goes on with the run"
 
 
 @contextmanager

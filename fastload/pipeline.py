@@ -92,6 +92,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
     if job.check is None:
         job.meter.finish()
         return result
+    job.meter.begin_verifying()
     verification = await verified(job.check.result(plan), result)
     job.meter.finish()
     seconds = time.monotonic() - began

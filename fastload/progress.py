@@ -80,6 +80,10 @@ class Meter:
         """Count a step as done."""
         self._steps_done += 1
 
+    def begin_verifying(self) -> None:
+        """Enter the phase ``verifying``: the copy is complete."""
+        self.phase = "verifying"
+
     def finish(self) -> None:
         """Enter the phase ``done``."""
         self.phase = "done"

@@ -24,7 +24,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of a running copy, handed to the ``progress`` callback.
 
     Attributes:
-        phase: ``"planning"``, ``"copying"``, ``"steps"`` (indexes, keys, …) or ``"done"``.
+        phase: ``"planning"``, ``"copying"``, ``"steps"`` (indexes, keys, …), ``"verifying"`` or
+            ``"done"``.
         rows: Rows of finished and running partitions.
         rows_estimated: The source's estimate for the whole run; may be below ``rows``.
         rows_per_s: Rate of the last seconds; likewise ``bytes_per_s``.
@@ -249,6 +250,8 @@ def progress_line(progress: Progress) -> str:
     done = f"{p.tables_done}/{p.tables_total} tables, {count(p.rows, 'row')}, {size(p.bytes)}"
     if p.phase == "done":
         return f"done: {done} in {duration(p.seconds)}"
+    if p.phase == "verifying":
+        return f"{done}; comparing, {duration(p.seconds)}"
     if p.phase == "steps":
         return f"{done}; step {p.steps_done} of {p.steps_total}, {duration(p.seconds)}"
     rates = f"{size(p.bytes_per_s)}/s, {p.rows_per_s:,.0f} rows/s"

@@ -12,6 +12,7 @@ from fastload.config import CopyOptions
 from fastload.errors import FastloadError, PlanError
 from fastload.model import Catalog, Column, Cut, KeyRange, QualifiedName, Table
 from fastload.registry import open_source, open_target
+from fastload.report import count
 from fastload.resolution import resolved
 from fastload.tasks import side_by_side
 from fastload.verification.matching import Suspect
@@ -172,7 +173,10 @@ async def pair_up(
     for table in catalog.tables:
         name = names.get(table.name)
         if name is None:
-            because = f"the target has no {options.target_name(table.name)}"
+            because = (
+                f"the target has no {options.target_name(table.name)}, and the source's has "
+                f"about {count(table.rows, 'row')}"
+            )
             absent.append(TableCheck(table=table.name, because=because))
             continue
         renamed = (columns or {}).get(table.name, options.target_columns(table.name))

@@ -67,10 +67,15 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotCompared(msgspec.Struct, frozen=True, order=True):
-    """A column whose values nothing is said of, and why."""
+    """A column whose values nothing is said of, and why.
+
+    Attributes:
+        lost: Whether the target has no such column, which is a difference.
+    """
 
     column: str
     reason: str
+    lost: bool = False
 
     def __str__(self) -> str:
         return f"{self.column}: {self.reason}"
@@ -146,7 +151,7 @@ def pair_tables(
             left.append(NotCompared(column.name, "each server writes its own time into it"))
             continue
         if other is None:
-            left.append(NotCompared(column.name, "the target has no such column"))
+            left.append(NotCompared(column.name, "the target has no such column", lost=True))
             continue
         kind = kind_of(column, other, own=own)
         if kind is None:

@@ -92,9 +92,14 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def equal(self) -> bool:
-        """Whether no difference was found in the columns that were compared."""
+        """Whether no difference was found in the columns that were compared, and none is lost."""
         found = self.differences or self.more or self.unlocated or self.because or self.unsettled
-        return not found and (self.live or self.rows == self.rows_target)
+        return not (found or self.lost) and (self.live or self.rows == self.rows_target)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Columns that the target does not have."""
+        return tuple(n.column for n in self.not_compared if n.lost)
 
     @property
     def title(self) -> str:
@@ -127,6 +132,11 @@ class VerifyResult:
         return all(t.equal for t in self.tables)
 
     @property
+    def complete(self) -> bool:
+        """Whether every column was compared; where not, ``equal`` speaks of the others."""
+        return not self.not_compared
+
+    @property
     def rows(self) -> int:
         """Rows of the source that were compared."""
         return sum(t.rows for t in self.tables)
@@ -140,7 +150,7 @@ class VerifyResult:
     def not_compared(self) -> tuple[NotCompared, ...]:
         """Columns of which nothing is said, with their tables' names."""
         return tuple(
-            NotCompared(t.table.member(n.column), n.reason)
+            NotCompared(t.table.member(n.column), n.reason, n.lost)
             for t in self.tables
             for n in t.not_compared
         )
@@ -174,6 +184,7 @@ class VerifyResult:
         tables = [_plain(t) for t in self.tables]
         return {
             "equal": self.equal,
+            "complete": self.complete,
             "rows": self.rows,
             "seconds": self.seconds,
             "tables": tables,
@@ -242,6 +253,7 @@ def table_line(table: TableCheck) -> str:
     told += ["more rows differ than are listed"] if table.more else []
     told += [f"{count(table.unlocated, 'part')} with other hashes"] if table.unlocated else []
     told += [f"{count(table.unsettled, 'row')} kept changing"] if table.unsettled else []
+    told += [f"the target has no column {', '.join(table.lost)}"] if table.lost else []
     return "; ".join(told) or "the counts of rows differ"
 
 
