@@ -444,7 +444,7 @@ class Occupied(msgspec.Struct, frozen=True):
 
     Attributes:
         bytes: Its indexes included, and the pages of rows that were rolled back or deleted.
-        emptying: The statement that empties it and gives the room back.
+        emptying: The statement that gives the room back: it empties the table, or drops it.
     """
 
     table: QualifiedName

@@ -31,8 +31,10 @@ async def occupied(connection: Connection, tables: Sequence[QualifiedName]) -> l
     estimates = {QualifiedName(schema, name): int(size or 0) for schema, name, size in rows}
     there = [t for t in tables if t in estimates]
     files = await _files(connection, there)
+    # MySQL since 8 makes an emptied table's new file before it drops the full one: no room for it.
+    word = "DROP" if connection.product.keeps_statistics else "TRUNCATE"
     return [
-        Occupied(t, max(estimates[t], files.get(t, 0)), f"TRUNCATE TABLE {qualified(t)}")
+        Occupied(t, max(estimates[t], files.get(t, 0)), f"{word} TABLE {qualified(t)}")
         for t in there
     ]
 

@@ -24,6 +24,10 @@ class Disk:
         """Make it larger, with all that is on it."""
         subprocess.run([*_MOUNT, f"remount,size={size}", str(self._place)], check=True)
 
+    def leave(self, free_bytes: int) -> None:
+        """Make it so small that it takes only so much more."""
+        self.resize(str(shutil.disk_usage(self._place).used + free_bytes))
+
     def free_bytes(self) -> int:
         """Return how much more it takes."""
         return shutil.disk_usage(self._place).free
