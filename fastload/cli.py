@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, DIFFERENT, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_THEN = {
+    "copy": "; the same command goes on with the run",
+    "write": "; where that was at the very end, the rows are there: look before you append again",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # This, and the interpreter on its way out, would die of one more signal.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        goes_on = "; the same command goes on with the run" if tokens[:1] == ["copy"] else ""
-        print(f"interrupted{goes_on}", file=sys.stderr)
+        print(f"interrupted{_THEN.get(tokens[0] if tokens else '', '')}", file=sys.stderr)
         return INTERRUPTED
     return code
 

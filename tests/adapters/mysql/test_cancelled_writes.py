@@ -1,4 +1,4 @@
-"""Writes at once that are cancelled, or cannot clear up: what is there, and what of ours is left."""
+"""Writes at once that are cancelled or cannot clear up: what is there, and what is left of ours."""
 
 from __future__ import annotations
 
