@@ -8,6 +8,7 @@ Rules for every method here:
 
 * **Cancellation** may arrive at any await. A cancelled call leaves nothing half committed, and
   whatever connection it used is closed, not returned; no server-side work outlives it by 2 s.
+  What was committed stays: a partition has its receipt then, ``write_once`` says more.
 * **Errors** are ``fastload.errors``; driver exceptions never pass. No message holds credentials.
 * **Concurrency**: methods of one Source or Target may be called from several tasks of one event
   loop at once, unless said otherwise.
@@ -489,7 +490,9 @@ class Target(Protocol):
 
         Before-data steps, the rows as in ``write``, after-data steps but those that are
         ``alone``: all of it or nothing. Durable when it returns; a commit whose answer was lost
-        is looked up before anything is raised.
+        is looked up before anything is raised. A cancellation that comes before the commit leaves
+        nothing. One that comes later is raised when the server has done with the commit, within
+        half a minute, and what was committed stays.
 
         Raises:
             As ``write``.

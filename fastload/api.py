@@ -421,7 +421,12 @@ async def write(
         progress: As in ``copy``.
 
     Raises:
-        FastloadError: As ``copy``; the table is then as it was. Likewise on cancellation.
+        FastloadError: As ``copy``; the table is then as it was, unless the error says that the
+            rows are there, or that nobody knows.
+
+    Cancelled before its commit, it leaves the table as it was. Cancelled later, it waits until the
+    server has done with the commit, 5 s and what a look takes, and raises the cancellation whether
+    or not the rows are there: look before ``mode="append"`` is repeated; the others may be.
     """
     from fastload.stream import StreamSource
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, DIFFERENT, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_THEN = {
+    "write": "; where that was at the very end, the rows are there: look before you append again",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # This, and the interpreter on its way out, would die of one more signal.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        print("interrupted", file=sys.stderr)
+        print(f"interrupted{_THEN.get(tokens[0] if tokens else '', '')}", file=sys.stderr)
         return INTERRUPTED
     return code
 

@@ -102,7 +102,8 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
 async def run_once(job: Job, plan: Plan) -> CopyResult:
     """Do a plan of one table in one transaction of the target, which stores nothing of it.
 
-    Durable when it returns; where it raises, nothing was changed.
+    Durable when it returns. Where it raises, nothing was changed; but who is cancelled during the
+    commit, or later, is told so when that has ended, and the rows may be there.
     """
     began = time.monotonic()
     (table,) = plan.tables

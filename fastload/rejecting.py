@@ -11,7 +11,14 @@ import msgspec
 from fastload import reject_files
 from fastload.adapter import Reading, Sifting, Target, Work
 from fastload.config import CopyOptions
-from fastload.errors import ConnectionLost, FastloadError, PlanError, RejectLimit, SchemaMismatch
+from fastload.errors import (
+    ConnectionLost,
+    FastloadError,
+    PlanError,
+    RejectLimit,
+    SchemaMismatch,
+    StateError,
+)
 from fastload.model import Fit, Plan, QualifiedName, Receipt, TablePlan
 from fastload.reject_files import RejectFile, file_of
 from fastload.sifting import Sifter
@@ -63,8 +70,7 @@ class Rejecting:
             done = await self._sift(table, receipt, sifter.run)
         except BaseException as error:
             self._rows -= sifter.rejected
-            # After a lost connection nobody knows yet whether the rows are there.
-            if self._once and not isinstance(error, ConnectionLost):
+            if self._once and _undone(error):
                 path.unlink(missing_ok=True)
             raise
         finally:
@@ -103,6 +109,15 @@ class Rejecting:
         """Remove files that no receipt stands for, as of a partition that went in later."""
         keep = {Path(r.rejects) for r in receipts if r.rejects}
         reject_files.clear(self._folder, self._run, keep)
+
+
+def _undone(error: BaseException) -> bool:
+    """Say whether nothing was written; a file of rows that are neither here nor there is needless.
+
+    After a lost connection nobody knows yet, nor who is cancelled; what is said of the state may
+    be said after the commit.
+    """
+    return isinstance(error, Exception) and not isinstance(error, ConnectionLost | StateError)
 
 
 def check(plan: Plan, target: Target, dialect: str) -> None:

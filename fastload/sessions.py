@@ -195,12 +195,17 @@ class Sessions(Generic[ConnectionT]):
     async def _end(self, connection: ConnectionT) -> None:
         self._open -= 1
         self.set_aside(connection)
-        if self._watch is not None and id(connection) in self._watch.silent:
-            self._watch.silent.remove(id(connection))
+        try:
+            if self._watch is not None and id(connection) in self._watch.silent:
+                self._watch.silent.remove(id(connection))
+                with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+                    await self._driver.end_orphan(connection, self._endpoint)
             with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
-                await self._driver.end_orphan(connection, self._endpoint)
-        with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
-            await self._driver.end(connection)
+                await self._driver.end(connection)
+        finally:  # a loop that is closed cancels even what is done in full
+            await self._drop(connection)
+
+    async def _drop(self, connection: ConnectionT) -> None:
         with suppress(Exception):
             self._driver.abort(connection)
         if not isinstance(self._endpoint, Url):
@@ -224,14 +229,18 @@ class Sessions(Generic[ConnectionT]):
 
     async def _close_one(self, connection: ConnectionT) -> None:
         self._open -= 1
-        with anyio.move_on_after(_CLOSE_S, shield=True) as bound, suppress(Exception):
-            if isinstance(self._endpoint, Url):
-                await self._driver.close(connection)
-            else:
-                await self._driver.reset(connection)
-                await self._driver.give_back(connection, self._endpoint)
-        if bound.cancelled_caught and isinstance(self._endpoint, Url):
-            self._driver.abort(connection)
+        closed = False
+        try:
+            with anyio.move_on_after(_CLOSE_S, shield=True), suppress(Exception):
+                if isinstance(self._endpoint, Url):
+                    await self._driver.close(connection)
+                else:
+                    await self._driver.reset(connection)
+                    await self._driver.give_back(connection, self._endpoint)
+                closed = True
+        finally:
+            if not closed:
+                await self._drop(connection)
 
 
 @asynccontextmanager

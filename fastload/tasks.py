@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from fastload.errors import FastloadError
 
@@ -55,6 +56,30 @@ async def in_full(work: Coroutine[Any, Any, A]) -> A:
         return task.result()
     task.exception()  # the cancellation says more
     raise cancelled
+
+
+async def settled(work: Callable[[], Coroutine[Any, Any, A]], *, patience_s: float) -> A:
+    """Return what the work comes to, which nobody can take back once it has begun, as a commit.
+
+    Who is cancelled before is told so, and nothing is begun. Who is cancelled meanwhile is told
+    when the work has ended; after so long it is cancelled too, and its end is waited for.
+    """
+    await checkpoint()
+    task = asyncio.ensure_future(work())
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await in_full(_ended(task, patience_s))
+        raise
+    return task.result()
+
+
+async def _ended(task: asyncio.Future[Any], patience_s: float) -> None:
+    await asyncio.wait([task], timeout=patience_s)
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # the cancellation says more
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
-from fastload.errors import FastloadError
 from fastload.socket_facts import facts_of
 from fastload.url import Url
 
@@ -113,7 +112,7 @@ class Watch(Generic[ConnectionT]):
         with anyio.move_on_after(ANSWER_S) as bound:
             try:
                 self._driver.abort(await self._driver.open(self._url))
-            except FastloadError as error:
+            except Exception as error:  # of whatever kind: who watches must not end by it
                 return not _is_timeout(error)
             return True
         return not bound.cancelled_caught

@@ -51,7 +51,8 @@ class Connection:
         raw._local_infile = False
         # Whether LOAD DATA LOCAL is worth a try: the login allowed it, and it was not refused.
         self.sends_files = bool(raw.client_flag & CLIENT.LOCAL_FILES)
-        keep_alive(self.socket, only_asks=side == "source")
+        with suppress(OSError):  # it has ended already: the first statement says why
+            keep_alive(self.socket, only_asks=side == "source")
 
     @property
     def socket(self) -> Any:

@@ -7,7 +7,7 @@ is never lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -16,6 +16,7 @@ from fastload.errors import SchemaMismatch
 from fastload.model import (
     Catalog,
     Inspection,
+    QualifiedName,
     Sequence,
     Step,
     Steps,
@@ -68,17 +69,21 @@ def _clearing(existing: Inspection, mode: str) -> list[Step]:
 
 
 def _check_referring(existing: Inspection) -> None:
-    """Refuse to leave other tables with references to rows that are gone."""
     ours = {str(e.table.name) for e in existing.tables}
     for there in existing.tables:
-        referring = set(filter(None, there.table.extra.get("referred_by", "").split("\n")))
-        if others := sorted(referring - ours):
-            raise SchemaMismatch(
-                f"{', '.join(others)} refers to {there.table.name}, which is to be emptied",
-                side="target",
-                table=str(there.table.name),
-                hint="drop that foreign key first, or copy both tables",
-            )
+        referring = filter(None, there.table.extra.get("referred_by", "").split("\n"))
+        refuse_referring(there.table.name, set(referring) - ours)
+
+
+def refuse_referring(name: QualifiedName, others: Collection[str]) -> None:
+    """Refuse to leave other tables with references to rows that are gone."""
+    if others:
+        raise SchemaMismatch(
+            f"{', '.join(sorted(others))} refers to {name}, which is to be emptied",
+            side="target",
+            table=str(name),
+            hint="drop that foreign key first, or copy both tables",
+        )
 
 
 def _unchecked(id_: str, title: str, statements: Iterable[str]) -> Step:

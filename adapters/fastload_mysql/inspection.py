@@ -38,8 +38,7 @@ async def read_inspection(connection: Connection, catalog: Catalog) -> Inspectio
     filled = await _filled(connection, there)
     where = queries.on(there, "event_object_schema", "event_object_table")
     triggers = await _by_table(connection, _TRIGGERS.format(where=where))
-    where = queries.on(there, "referenced_table_schema", "referenced_table_name")
-    referring = await _by_table(connection, _REFERRING.format(where=where))
+    referring = await read_referring(connection, there)
     kinds = await _other_kinds(connection, names + [s.name for s in catalog.sequences])
     views = [
         ExistingTable(table=Table(name=n, columns=()), empty=False, obstacles=(f"it is a {k}",))
@@ -53,6 +52,14 @@ async def read_inspection(connection: Connection, catalog: Catalog) -> Inspectio
         ),
         sequences=tuple(s.name for s in catalog.sequences if s.name in kinds),
     )
+
+
+async def read_referring(
+    connection: Connection, names: Sequence[QualifiedName]
+) -> defaultdict[QualifiedName, list[str]]:
+    """Return for each table which others have foreign keys to it, or it to itself."""
+    where = queries.on(names, "referenced_table_schema", "referenced_table_name")
+    return await _by_table(connection, _REFERRING.format(where=where))
 
 
 def _existing(table: Table, empty: bool, triggers: _Found, referring: _Found) -> ExistingTable:

@@ -29,16 +29,16 @@ from fastload_mysql.connection import Connection
 from fastload_mysql.counting import advance
 from fastload_mysql.doctor import examine_target
 from fastload_mysql.driver import Sessions
+from fastload_mysql.framing import with_receipt
 from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
 from fastload_mysql.occupied import occupied
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
-from fastload_mysql.receipts import begin_receipt, end_receipt, forget_receipts
+from fastload_mysql.receipts import forget_receipts
 from fastload_mysql.repair_statements import repair_file, repair_statements
 from fastload_mysql.sifting import attempts
 from fastload_mysql.state_tables import Tables
-from fastload_mysql.target_proof import prove
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
 from fastload_mysql.writing import WITHOUT_FILES, delete_rows, write_rows
@@ -112,15 +112,11 @@ class MysqlTarget:
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
-        async with self._sessions.lend() as connection, transaction(connection):
-            await state.fence(connection, self._tables, receipt.run, receipt.epoch)
-            stored = await begin_receipt(connection, self._tables, receipt)
-            if stored is not None:
-                return stored
-            await prove(connection, self._tables, receipt.run, table)
-            full = await self._written(table, reading, receipt, connection, table.target.name)
-            await end_receipt(connection, self._tables, full)
-        return full
+
+        async def rows(connection: Connection) -> Receipt:
+            return await self._written(table, reading, receipt, connection, table.target.name)
+
+        return await with_receipt(self._sessions, self._tables, table, receipt, rows)
 
     async def write_once(
         self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
@@ -131,14 +127,11 @@ class MysqlTarget:
 
     async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
         """Do the work in one transaction with its receipt; see the seam."""
-        async with self._sessions.lend() as connection, transaction(connection):
-            await state.fence(connection, self._tables, receipt.run, receipt.epoch)
-            stored = await begin_receipt(connection, self._tables, receipt)
-            if stored is not None:
-                return stored
-            full = await work(attempts(connection, table, table.target.name))
-            await end_receipt(connection, self._tables, full)
-        return full
+
+        async def rows(connection: Connection) -> Receipt:
+            return await work(attempts(connection, table, table.target.name))
+
+        return await with_receipt(self._sessions, self._tables, table, receipt, rows)
 
     async def sift_once(
         self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work

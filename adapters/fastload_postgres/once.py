@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,11 +10,14 @@ import anyio
 
 from fastload.errors import ConnectionLost, FastloadError
 from fastload.model import Plan
+from fastload.tasks import in_full, settled
 from fastload_postgres.connection import Connection, Sessions
 
 # The server notices within seconds that its client has gone, and ends what it still does.
 _LOOK_UP_S = 15.0
 _LOOK_AGAIN_S = 0.2
+# Of who is cancelled, with a commit that waits: for a standby, or in deferred triggers for locks.
+_PATIENCE_S = 5.0
 
 
 @asynccontextmanager
@@ -23,20 +27,31 @@ async def one_transaction(sessions: Sessions) -> AsyncIterator[Connection]:
     Where the connection is lost during the commit, the server is asked what became of it: only
     one that did not happen is raised. PostgreSQL documentation, "Transaction ID and Snapshot
     Information Functions": ``txid_status``.
+
+    Who is cancelled before the commit leaves nothing. Who is cancelled during it is told when the
+    server has done with it, and may find it done.
     """
     number, committing = 0, False
     try:
-        async with sessions.lend() as connection, connection.transaction():
-            await connection.execute("SET LOCAL synchronous_commit = on")
-            number = await connection.fetchval("SELECT txid_current()")
-            yield connection
+        async with sessions.lend() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await connection.execute("SET LOCAL synchronous_commit = on")
+                number = await connection.fetchval("SELECT txid_current()")
+                yield connection
+            except BaseException:
+                await transaction.rollback()
+                raise
             committing = True
-    except ConnectionLost as error:
-        if not (committing and await _committed(sessions, number, error)):
+            await settled(transaction.commit, patience_s=_PATIENCE_S)
+    except (ConnectionLost, asyncio.CancelledError) as error:
+        committed = committing and await in_full(_committed(sessions, number, error))
+        if not committed or isinstance(error, asyncio.CancelledError):
             raise
 
 
-async def _committed(sessions: Sessions, number: int, lost: ConnectionLost) -> bool:
+async def _committed(sessions: Sessions, number: int, error: BaseException) -> bool:
     """Say whether the transaction has committed, once it is no longer in progress."""
     status = None
     with anyio.move_on_after(_LOOK_UP_S):
@@ -49,10 +64,14 @@ async def _committed(sessions: Sessions, number: int, lost: ConnectionLost) -> b
             if status in (None, "in progress"):
                 await anyio.sleep(_LOOK_AGAIN_S)
     if status in (None, "in progress"):
-        lost.hint = (
+        told = (
             "the connection was lost during the commit, and the server does not say what became "
             f"of it: look whether the rows are there (transaction {number}) before writing again"
         )
+        if isinstance(error, FastloadError):
+            error.hint = told
+        else:
+            error.add_note(told)
     return status == "committed"
 
 

@@ -27,7 +27,7 @@ from fastload.written import completed
 from fastload_postgres import ddl, fitting, once, orphans, proof, state
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
-from fastload_postgres.driver_errors import translated
+from fastload_postgres.framing import with_receipt
 from fastload_postgres.inspection import read_inspection
 from fastload_postgres.occupied import occupied
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
@@ -141,23 +141,11 @@ class PostgresTarget:
 
     async def write(self, table: TablePlan, reading: Reading, receipt: Receipt) -> Receipt:
         """Write one partition and its receipt in one transaction; see the seam."""
-        work = f"partition {receipt.partition} of {receipt.table}"
-        async with (
-            orphans.naming_orphans(self._sessions, receipt.run, work),
-            self._sessions.lend() as connection,
-            connection.transaction(),
-        ):
-            await orphans.mark(connection, receipt.run, work)
-            # What a crash takes from an unlogged table, it takes from its receipts too.
-            unlogged = table.target.extra.get("persistence") == "u"
-            stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
-            if stored is not None:
-                return stored
-            with translated("target", str(table.target.name)):
-                await proof.prove(connection, receipt.run, table)
-            full = await self._written(connection, table, reading, receipt)
-            await state.end_receipt(connection, full)
-        return full
+
+        async def rows(connection: Connection) -> Receipt:
+            return await self._written(connection, table, reading, receipt)
+
+        return await with_receipt(self._sessions, table, receipt, rows)
 
     async def write_once(
         self, plan: Plan, table: TablePlan, reading: Reading, receipt: Receipt
@@ -171,14 +159,11 @@ class PostgresTarget:
 
     async def sift(self, table: TablePlan, receipt: Receipt, work: Work) -> Receipt:
         """Do the work in one transaction with its receipt; see the seam."""
-        async with self._sessions.lend() as connection, connection.transaction():
-            unlogged = table.target.extra.get("persistence") == "u"
-            stored = await state.begin_receipt(connection, receipt, unlogged=unlogged)
-            if stored is not None:
-                return stored
-            full = await work(await attempts(connection, table, self._layouts))
-            await state.end_receipt(connection, full)
-        return full
+
+        async def rows(connection: Connection) -> Receipt:
+            return await work(await attempts(connection, table, self._layouts))
+
+        return await with_receipt(self._sessions, table, receipt, rows)
 
     async def sift_once(
         self, plan: Plan, table: TablePlan, receipt: Receipt, work: Work

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fastload.tasks import in_full
 from tests.faults.conftest import Mysql, Pair, Postgres, Side
 
 ROOT = Path(__file__).parents[2]
@@ -157,8 +158,7 @@ class Loads:
         Raises:
             Failed: It ended by itself, and not well.
         """
-        async with asyncio.timeout(PATIENCE_S):
-            out, error = await process.communicate()
+        out, error = await said(process, PATIENCE_S)
         if process.returncode == -signal.SIGKILL:
             self.tally.kills += 1
             return True
@@ -169,10 +169,12 @@ class Loads:
     async def killed_after(self, delay_s: float) -> bool:
         """Start, and kill after so long; say whether it was not done by then."""
         process = await self.start()
-        outputs = asyncio.create_task(self.ended(process))
-        await asyncio.wait([outputs], timeout=delay_s)
-        send(process, signal.SIGKILL)
-        return await outputs
+        loop = asyncio.get_running_loop()
+        killing = loop.call_later(delay_s, send, process, signal.SIGKILL)
+        try:
+            return await self.ended(process)
+        finally:
+            killing.cancel()
 
     async def finish(self, **process: Any) -> None:
         """Start until it is done, and compare."""
@@ -193,6 +195,17 @@ class Loads:
         async with self.pair.target.asking() as ask:
             if await ask(f"SELECT count(*) FROM {self.pair.target.state('runs')}") is not None:
                 self.tally.told.append("the state is still there")
+
+
+async def said(process: asyncio.subprocess.Process, patience_s: float) -> tuple[bytes, bytes]:
+    """Return what a process has told by its end; kill one that hangs, or nobody waits for."""
+    try:
+        async with asyncio.timeout(patience_s):
+            return await process.communicate()
+    except BaseException:
+        send(process, signal.SIGKILL)
+        await in_full(process.wait())
+        raise
 
 
 def send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -125,6 +125,32 @@ def type_of_target(pair):
 
 @pytest.mark.faults
 @few_pairs
+@pytest.mark.parametrize("change", ["truncate", "drop column", "made anew"])
+async def test_nor_may_it_be_before_rows_are_tried_one_by_one(parts, change, monkeypatch, tmp_path):
+    """What waits for the locks of a partition's first attempt comes before its second one."""
+    statement = change_of(parts.target, change)
+    kind = type_of_target(parts)
+    sift, sifted = kind.sift, []
+    # In the last partition: whoever writes after it would notice too.
+    parts.source.run("UPDATE t SET w = -1 WHERE id = 1")
+    parts.target.run("CREATE TABLE t (id int PRIMARY KEY, v varchar(40), w int, CHECK (w <> -1))")
+    copied = after(monkeypatch, 5, lambda: None)
+
+    async def change_and_sift(self, table, receipt, work):
+        sifted.append(receipt.partition)
+        await asyncio.to_thread(parts.target.run, statement)
+        return await sift(self, table, receipt, work)
+
+    monkeypatch.setattr(kind, "sift", change_and_sift)
+    files = {"on_error": "reject", "rejects": str(tmp_path)}
+    with pytest.raises(TargetChanged):
+        await again(parts, mode="append", **files)
+    assert (len(copied), len(sifted)) == (3, 1)
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+@pytest.mark.faults
+@few_pairs
 @pytest.mark.parametrize("change", ["truncate", "drop", "type", "add"])
 async def test_a_source_cannot_be_changed_while_it_is_read(parts, change, monkeypatch):
     """It waits until all rows are there, which are those of the snapshot."""

@@ -11,7 +11,17 @@ import time
 import anyio
 import pytest
 
-from tests.faults.loads import KEYS, PARTITION_BYTES, PATIENCE_S, ROOT, Loads, Tally, fill, send
+from tests.faults.loads import (
+    KEYS,
+    PARTITION_BYTES,
+    PATIENCE_S,
+    ROOT,
+    Loads,
+    Tally,
+    fill,
+    said,
+    send,
+)
 from tests.faults.record import check, times
 
 PAIRS = [("postgres", "postgres", "auto"), ("mysql", "mariadb", "auto")]
@@ -43,13 +53,18 @@ class Command(Loads):
 
     async def interrupted(self, process, delay_s, *, twice):
         """Interrupt after so long; say whether it was not done by then."""
-        ending = asyncio.create_task(process.communicate())
-        await asyncio.wait([ending], timeout=delay_s)
-        for _ in range(1 + twice):
+
+        def interrupt():
             send(process, signal.SIGINT)
-            await asyncio.sleep(0.01)
-        async with asyncio.timeout(PATIENCE_S):
-            out, error = await ending
+            if twice:
+                loop.call_later(0.01, send, process, signal.SIGINT)
+
+        loop = asyncio.get_running_loop()
+        interrupting = loop.call_later(delay_s, interrupt)
+        try:
+            out, error = await said(process, delay_s + PATIENCE_S)
+        finally:
+            interrupting.cancel()
         assert not [w for w in STRAY if w in error], error.decode()
         # Once it has told its result, only the interpreter is left to be interrupted.
         told = process.returncode == -signal.SIGINT and b"rows" in out

@@ -12,6 +12,7 @@ import pytest
 import fastload
 from fastload import partition, watching
 from fastload.copier import Copier
+from fastload.errors import ConnectionLost
 from fastload.registry import open_source, open_target
 from fastload.testing.faults import Fault, proxy
 from tests.faults.loads import through
@@ -161,7 +162,42 @@ async def test_sockets_notice_that_the_other_end_is_gone(kind, request):
             idle_s, interval_s, count = (found.getsockopt(socket.IPPROTO_TCP, t) for t in times)
             assert idle_s + interval_s * count <= 30
             user_timeout = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-            assert user_timeout == (30_000 if end == "source" else 0)
+            assert user_timeout == (25_000 if end == "source" else 0)
             if kind == "postgres16":
                 there = await connection.fetchval("SHOW tcp_user_timeout")
                 assert there == ("0" if end == "source" else "30000")
+
+
+def sessions_of(url):
+    from fastload_mysql import driver
+    from fastload_postgres import connection
+
+    return connection.open_sessions if url.startswith("postgres") else driver.open_sessions
+
+
+@few_pairs
+async def test_who_watches_goes_on_whatever_a_login_raises(pair, given_up, monkeypatch):
+    """As where this process may open no more files for a while."""
+    refused = []
+    async with proxy(pair.target.port) as between:
+        url = through(pair.target, between.port)
+        made = sessions_of(url)(fastload.Url.parse(url), side="target", limit=1)
+        async with made as sessions:
+            open_ = sessions._driver.open
+
+            async def refuse_one(endpoint):
+                if not refused:
+                    refused.append(endpoint)
+                    raise OSError("too many open files")
+                return await open_(endpoint)
+
+            async def ask():
+                async with sessions.lend() as connection:
+                    monkeypatch.setattr(sessions._driver, "open", refuse_one)
+                    between.silent = True
+                    await connection.execute("SELECT 1")
+
+            with anyio.fail_after(20), pytest.raises(ConnectionLost, match="fallen silent"):
+                await ask()
+    assert len(refused) == 1
+    assert given_up == {"target": 1}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from pathlib import Path
 
+import anyio
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -196,3 +198,34 @@ def test_the_command_returns_4(ends, tmp_path, capsys):
     assert cli.main([*line, "--rejects", str(tmp_path), "--reject-limit", "0"]) == cli.FAILED
     assert cli.main(line) == cli.USAGE
     assert cli.main(["copy", *urls, "--mode", "truncate", "--where", "x=y"]) == cli.USAGE
+
+
+async def test_a_file_stays_of_a_write_that_may_have_been_committed(ends, tmp_path, monkeypatch):
+    """As one is whose caller was cancelled during the commit; not of one that was undone."""
+    from fastload.testing.memory.target import MemoryTarget
+
+    sift_once = MemoryTarget.sift_once
+    await fill(ends[1], [], pa.int32())
+    data = pa.table({"id": [1, 2], "v": [1, 1 << 40]})
+
+    async def write():
+        await fastload.write(data, ends[1], "public.t", mode="append", **options(tmp_path))
+
+    async def sift_and_fail(self, *given):
+        await sift_once(self, *given)
+        raise EncodeError("undone")
+
+    async def sift_and_be_cancelled(self, *given):
+        await sift_once(self, *given)
+        writing.cancel()
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(MemoryTarget, "sift_once", sift_and_fail)
+    with pytest.raises(EncodeError):
+        await write()
+    assert not list(tmp_path.rglob("*.parquet"))
+    monkeypatch.setattr(MemoryTarget, "sift_once", sift_and_be_cancelled)
+    writing = asyncio.create_task(write())
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1

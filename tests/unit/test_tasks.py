@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from functools import partial
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
 from fastload.errors import ConfigError, ConnectionLost, ConstraintError, TargetError
-from fastload.tasks import in_full, primary_error, side_by_side, task_group
+from fastload.tasks import in_full, primary_error, settled, side_by_side, task_group
 
 OWN = ConstraintError("the key is there already")
 LOST = ConnectionLost("gone")
@@ -203,3 +204,65 @@ async def test_what_is_done_in_full_returns_and_raises():
     assert await in_full(given(7)) == 7
     with pytest.raises(ConnectionLost):
         await in_full(fail(LOST))
+
+
+async def committing(began, may_end, ended):
+    began.set()
+    try:
+        await may_end.wait()
+        ended.append("done")
+    except asyncio.CancelledError:
+        await checkpoint()
+        ended.append("cancelled")
+        raise
+
+
+async def by_its_task(work):
+    await work
+
+
+async def by_a_scope(work):
+    async with anyio.create_task_group() as group:
+        group.start_soon(by_its_task, work)
+
+
+@pytest.mark.parametrize("around", [by_its_task, by_a_scope])
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_cannot_be_taken_back_is_waited_for_and_no_longer_than_that(around, answers):
+    began, may_end, ended = asyncio.Event(), asyncio.Event(), []
+    patience_s = 10 if answers else 0.01
+    work = settled(partial(committing, began, may_end, ended), patience_s=patience_s)
+    caller = asyncio.create_task(around(work))
+    await began.wait()
+    for _ in range(3):
+        caller.cancel()
+        await checkpoint()
+    assert not caller.done()
+    if answers:
+        may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == ["done" if answers else "cancelled"]
+
+
+async def test_what_cannot_be_taken_back_is_not_begun_by_who_is_cancelled():
+    ended = []
+    work = partial(committing, asyncio.Event(), asyncio.Event(), ended)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await settled(work, patience_s=10)
+    assert scope.cancelled_caught
+    caller = asyncio.create_task(settled(work, patience_s=10))
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == []
+
+
+async def test_what_cannot_be_taken_back_returns_and_raises():
+    async def given():
+        return 7
+
+    assert await settled(given, patience_s=1) == 7
+    with pytest.raises(ConnectionLost):
+        await settled(partial(fail, LOST), patience_s=1)

@@ -17,6 +17,7 @@ import pytest
 from fastload_mysql.connecting import arguments
 from fastload_mysql.create_text import create_texts
 from fastload_mysql.driver import MysqlDriver, open_sessions
+from fastload_mysql.handshake import ServerConnection
 
 from fastload import errors
 from fastload.model import QualifiedName
@@ -619,3 +620,25 @@ async def test_locks_are_worth_another_attempt(database, way):
     (error,) = caught
     assert error.retryable
     assert "lock" in error.hint
+
+
+@pytest.mark.faults
+async def test_a_connection_that_has_ended_by_the_time_it_is_there_is_lost(database, monkeypatch):
+    """Its socket takes no options any more."""
+    login = ServerConnection.login
+
+    async def login_and_end(self):
+        await login(self)
+        self._writer.transport.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        found = self._writer.get_extra_info("socket")
+        with pytest.raises(OSError, match="Bad file"):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    monkeypatch.setattr(ServerConnection, "login", login_and_end)
+    url = Url.parse(f"{database.url}?ssl_mode=DISABLED")
+    async with open_sessions(url, side="source", limit=1) as sessions:
+        with pytest.raises(errors.ConnectionLost):
+            await sessions.acquire()
+    await database.none_left()
