@@ -50,7 +50,7 @@ async def _delete(
     """Delete the rows of these keys to which no others refer; return what refers to the rest."""
     staging = await stage_rows(connection, table, keys)
     # Reading locks: what refers to nothing here cannot come to do so before the end.
-    joins = "".join(f" LEFT {r.joined(table, f'c{i}')}" for i, r in enumerate(references))
+    joins = "".join(f" LEFT {r.joined(table, f'c{i}', 'DELETE')}" for i, r in enumerate(references))
     alone = "".join(f" AND c{i}.{ident(r.columns[0])} IS NULL" for i, r in enumerate(references))
     statement = f"DELETE t FROM {_rows(table, staging)}{joins} WHERE TRUE{alone}"
     # Where rows of the table refer to each other, those go first to which nobody does.
@@ -77,7 +77,7 @@ async def _merge(
     found = await _found(connection, "UPDATE", table, staging, acting)
     for r in acting:
         await connection.execute(
-            f"DELETE s FROM {_rows(table, staging)} {r.joined(table, 'c')} "
+            f"DELETE s FROM {_rows(table, staging)} {r.joined(table, 'c', 'UPDATE')} "
             f"WHERE {changing(r, table)}"
         )
     await connection.execute(f"SAVEPOINT {_SAVEPOINT}")

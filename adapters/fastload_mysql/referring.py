@@ -49,11 +49,14 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether it would change rows instead of refusing."""
         return self.action(event) not in _REFUSING
 
-    def joined(self, table: TablePlan, alias: str) -> str:
-        """Return the join with the other rows that refer to row ``t``."""
+    def joined(self, table: TablePlan, alias: str, event: str) -> str:
+        """Return the join with the rows that refer to row ``t``, and are in the event's way.
+
+        The row itself is one where the foreign key refuses: InnoDB does not delete it, either.
+        """
         parts = zip(self.columns, self.referenced, strict=True)
         same = " AND ".join(f"{alias}.{ident(c)} = t.{ident(r)}" for c, r in parts)
-        if self.own:
+        if self.own and self.acts(event):
             itself = " AND ".join(f"{alias}.{ident(k)} = t.{ident(k)}" for k in table.merge_by)
             same = f"{same} AND NOT ({itself})"
         return f"JOIN {qualified(self.child)} {alias} ON {same}"
@@ -107,7 +110,7 @@ async def count(
     """Return how many rows refer to those of ``rows``, which selects them as ``t``, if any do."""
     condition = changing(reference, table) if event == "UPDATE" else "TRUE"
     found = await connection.fetchval(
-        f"SELECT COUNT(*) FROM {rows} {reference.joined(table, 'c')} WHERE {condition}"
+        f"SELECT COUNT(*) FROM {rows} {reference.joined(table, 'c', event)} WHERE {condition}"
     )
     if not found:
         return None

@@ -119,7 +119,7 @@ async def test_rows_that_refer_to_what_is_to_change_stay(source, there, action, 
 @pytest.mark.parametrize("action", ["NO ACTION", "CASCADE"])
 async def test_what_refers_moves_before_what_it_referred_to_goes(source, there, action):
     """Rows go when nobody refers to them any more, those of a table's own among them."""
-    _, url, run, _ = there
+    kind, url, run, _ = there
     await copied(source, there, f"ON DELETE {action}")
     source.psql(
         f"CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE {action}); "
@@ -130,9 +130,12 @@ async def test_what_refers_moves_before_what_it_referred_to_goes(source, there, 
         "INSERT INTO parent VALUES (8, 'd', 1), (9, 'e', 2); "
         "INSERT INTO child VALUES (20, 'd', 'extra'); DELETE FROM parent WHERE id = 2; "
         "UPDATE child SET code = 'e' WHERE id = 12; DELETE FROM parent WHERE id = 3; "
-        "INSERT INTO tree VALUES (5, 5), (6, 4), (7, 6), (8, 7), (9, NULL); "
+        "INSERT INTO tree VALUES (6, 4), (7, 6), (8, 7), (9, NULL); "
         "UPDATE tree SET up = 9 WHERE id = 3"
     )
+    if (kind, action) != ("mysql", "NO ACTION"):
+        # InnoDB deletes no row that refers to itself, if others could not.
+        run("INSERT INTO tree VALUES (5, 5)")
     mended = await (await fastload.verify(source.url, url)).repair()
     assert mended.equal, str(mended)
     again = await fastload.verify(source.url, url)
