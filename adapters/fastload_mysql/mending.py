@@ -10,7 +10,13 @@ from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.merging import same_key
 from fastload_mysql.quoting import ident, qualified
-from fastload_mysql.referring import Reference, changing, count, references_to
+from fastload_mysql.referring import (
+    Reference,
+    changing,
+    count,
+    may_be_made_anew,
+    references_to,
+)
 from fastload_mysql.writing import merge_staged, stage_rows, unstage
 
 _SAVEPOINT = "fastload_merge"
@@ -49,6 +55,18 @@ async def _delete(
 ) -> list[Referring]:
     """Delete the rows of these keys to which no others refer; return what refers to the rest."""
     staging = await stage_rows(connection, table, keys)
+    await _delete_staged(connection, table, staging, references)
+    left = await _found(connection, "DELETE", table, staging, references)
+    await unstage(connection, staging)
+    return left
+
+
+async def _delete_staged(
+    connection: Connection,
+    table: TablePlan,
+    staging: QualifiedName,
+    references: Sequence[Reference],
+) -> None:
     # Reading locks: what refers to nothing here cannot come to do so before the end.
     joins = "".join(f" LEFT {r.joined(table, f'c{i}', 'DELETE')}" for i, r in enumerate(references))
     alone = "".join(f" AND c{i}.{ident(r.columns[0])} IS NULL" for i, r in enumerate(references))
@@ -56,9 +74,6 @@ async def _delete(
     # Where rows of the table refer to each other, those go first to which nobody does.
     while await connection.execute(statement) and any(r.own for r in references):
         pass
-    left = await _found(connection, "DELETE", table, staging, references)
-    await unstage(connection, staging)
-    return left
 
 
 async def _merge(
@@ -82,13 +97,30 @@ async def _merge(
         )
     await connection.execute(f"SAVEPOINT {_SAVEPOINT}")
     try:
-        await merge_staged(connection, table, table.target.name, staging)
+        await _merge_somehow(connection, table, staging, references)
     except ConstraintError:
         if not left and not found:
             raise
         await connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         await unstage(connection, staging)
     return found
+
+
+async def _merge_somehow(
+    connection: Connection,
+    table: TablePlan,
+    staging: QualifiedName,
+    references: Sequence[Reference],
+) -> None:
+    """Merge staged rows; where they are in each other's way, make those anew that may be."""
+    try:
+        await merge_staged(connection, table, table.target.name, staging)
+    except ConstraintError:
+        await connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        if not await may_be_made_anew(connection, table):
+            raise
+        await _delete_staged(connection, table, staging, references)
+        await merge_staged(connection, table, table.target.name, staging)
 
 
 async def _found(

@@ -11,6 +11,7 @@ from fastload.adapter import Referring
 from fastload.model import QualifiedName, TablePlan
 from fastload_mysql.connection import Connection
 from fastload_mysql.quoting import ident, literal, qualified
+from fastload_mysql.rights import known_rights
 
 _REFUSING = ("NO ACTION", "RESTRICT")
 _QUERY = """
@@ -24,6 +25,13 @@ JOIN information_schema.referential_constraints r
  AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = {schema} AND k.referenced_table_name = {table}
 ORDER BY 1, 3, 4, 2, k.ordinal_position"""
+
+_PLAIN_COLUMNS = """
+SELECT column_name FROM information_schema.columns
+WHERE table_schema = %s AND table_name = %s AND COALESCE(generation_expression, '') = ''"""
+_DELETE_TRIGGERS = """
+SELECT COUNT(*) FROM information_schema.triggers
+WHERE event_object_schema = %s AND event_object_table = %s AND event_manipulation = 'DELETE'"""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +96,22 @@ async def references_to(connection: Connection, table: QualifiedName) -> list[Re
             )
         )
     return found
+
+
+async def may_be_made_anew(connection: Connection, table: TablePlan) -> bool:
+    """Say whether a row that is deleted and inserted as planned is all that it was.
+
+    It has no columns besides, and no trigger does something else when it goes.
+    """
+    name = table.target.name
+    rights = await known_rights(connection)
+    # Others do not see triggers.
+    if rights is not None and not rights.may("TRIGGER", name.schema):
+        return False
+    place = (name.schema, name.name)
+    columns = await connection.fetch(_PLAIN_COLUMNS, place)
+    triggers = await connection.fetchval(_DELETE_TRIGGERS, place)
+    return not triggers and {str(row[0]) for row in columns} <= {*table.target_columns}
 
 
 def changing(reference: Reference, table: TablePlan) -> str:

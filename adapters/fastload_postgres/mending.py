@@ -9,7 +9,14 @@ from fastload.errors import ConstraintError
 from fastload.model import QualifiedName, TablePlan
 from fastload_postgres.connection import Connection
 from fastload_postgres.quoting import ident, qualified
-from fastload_postgres.referring import Reference, changing, count, minding, references_to
+from fastload_postgres.referring import (
+    Reference,
+    changing,
+    count,
+    may_be_made_anew,
+    minding,
+    references_to,
+)
 from fastload_postgres.writing import Layouts, explained, merge_staged, stage_rows
 
 
@@ -68,6 +75,15 @@ async def _delete(
     """Delete the rows of these keys to which no others refer; return what refers to the rest."""
     staging = await stage_rows(connection, table, keys, layouts)
     minded = minding(references, "DELETE")
+    await _delete_staged(connection, table, staging, minded)
+    left = await _found(connection, "DELETE", table, staging, minded)
+    await connection.execute(f"DROP TABLE {qualified(staging)}")
+    return left
+
+
+async def _delete_staged(
+    connection: Connection, table: TablePlan, staging: QualifiedName, minded: Sequence[Reference]
+) -> None:
     if minded:
         # Nobody can come to refer to a row that is locked.
         await connection.execute(f"SELECT FROM {_rows(table, staging)} FOR UPDATE OF t")
@@ -79,9 +95,6 @@ async def _delete(
     # Where rows of the table refer to each other, those go first to which nobody does.
     while await connection.execute(statement) != "DELETE 0" and any(r.own for r in minded):
         pass
-    left = await _found(connection, "DELETE", table, staging, minded)
-    await connection.execute(f"DROP TABLE {qualified(staging)}")
-    return left
 
 
 async def _merge(
@@ -107,14 +120,32 @@ async def _merge(
             f"WHERE {_same(table)} AND {changing(r, table)} AND {r.exists(table)}"
         )
     try:
-        async with connection.transaction():
-            with explained(table):
-                await merge_staged(connection, table, staging)
+        await _merge_somehow(connection, table, staging, references)
     except ConstraintError:
         if not left and not found:
             raise
         await connection.execute(f"DROP TABLE {qualified(staging)}")
     return found
+
+
+async def _merge_somehow(
+    connection: Connection,
+    table: TablePlan,
+    staging: QualifiedName,
+    references: Sequence[Reference],
+) -> None:
+    """Merge staged rows; where they are in each other's way, make those anew that may be."""
+    try:
+        async with connection.transaction():
+            with explained(table):
+                await merge_staged(connection, table, staging)
+    except ConstraintError:
+        if not await may_be_made_anew(connection, table):
+            raise
+        async with connection.transaction():
+            with explained(table):
+                await _delete_staged(connection, table, staging, minding(references, "DELETE"))
+                await merge_staged(connection, table, staging)
 
 
 async def _found(

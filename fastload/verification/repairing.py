@@ -206,9 +206,10 @@ async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
         found = await cast("Mending", target).mend(*changes_of(plan, located))
     except ConstraintError as error:
         error.hint = (
-            "nothing of this table was changed. Rows that swap values of a unique key are in each "
-            "other's way, as are rows that refer to what is not there: drop the constraint on the "
-            "target, repair, and declare it again; or copy the table anew with mode='truncate'"
+            "nothing of this table was changed. Where rows exchange values of a unique key, drop "
+            "the key on the target, repair, and declare it again: they are not deleted and made "
+            "anew where others refer to them, nor where the target has more columns, or triggers "
+            "on DELETE. What other constraints refuse is mended on the source"
         )
         raise
     if found:

@@ -39,16 +39,16 @@ OTHER_CODE = (
 pytestmark = pytest.mark.mysql
 
 
-@pytest.fixture(params=["postgres", "mysql"])
-def there(request, target, server):
-    """Yield a target, and what runs statements and a file in it."""
+@pytest.fixture(params=["postgres", "mariadb", "mysql"])
+def there(request, target):
+    """Yield a target's family and URL, and what runs statements and a file in it."""
     if request.param == "postgres":
         yield request.param, target.url, target.psql, lambda file: psql(target, file)
         return
-    name = f"{target.name}_there"
+    server, name = request.getfixturevalue(request.param), f"{target.name}_there"
     with server.database(name):
         found = MysqlDatabase(server, name)
-        yield request.param, found.url, found.execute, lambda file: client(found, file)
+        yield "mysql", found.url, found.execute, lambda file: client(found, file)
 
 
 async def copied(source, there, action: str) -> None:
@@ -140,6 +140,91 @@ async def test_what_refers_moves_before_what_it_referred_to_goes(source, there, 
     assert mended.equal, str(mended)
     again = await fastload.verify(source.url, url)
     assert (again.equal, again.rows) == (True, 11)
+
+
+@pytest.mark.parametrize("null", ["NULL", "NOT NULL"])
+async def test_rows_that_exchange_values_of_a_unique_key_are_mended(source, there, null):
+    kind, url, run, _ = there
+    source.psql(
+        f"CREATE TABLE t (id int PRIMARY KEY, u varchar(20) {null} UNIQUE, v int); "
+        "INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (4, 'd', 4)"
+    )
+    await fastload.copy(source.url, url)
+    exchanged = (
+        "UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; "
+        "UPDATE t SET u = 'b' WHERE id = 1; DELETE FROM t WHERE id = 4; "
+        "INSERT INTO t VALUES (5, 'd', 4)"
+    )
+    run(exchanged)
+    mended = await (await fastload.verify(source.url, url)).repair()
+    assert mended.equal, str(mended)
+    # Not where more would be lost or changed than was named.
+    run("ALTER TABLE t ADD COLUMN own int DEFAULT 0; UPDATE t SET own = id")
+    await _left(source, url, run, exchanged.replace("'d', 4)", "'d', 4, 5)"))
+    run("DELETE FROM t; ALTER TABLE t DROP COLUMN own")
+    await (await fastload.verify(source.url, url)).repair()
+    run(TRIGGER[kind])
+    await _left(source, url, run, exchanged)
+
+
+TRIGGER = {
+    "postgres": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'; "
+    "CREATE TRIGGER g BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    "mysql": "CREATE TRIGGER g BEFORE DELETE ON t FOR EACH ROW SET @seen = 1",
+}
+
+
+async def _left(source, url: str, run, change: str) -> None:
+    """Change the target; a repair is refused, and has changed nothing."""
+    run(change)
+    before = run("SELECT * FROM t ORDER BY id")
+    with pytest.raises(fastload.ConstraintError) as caught:
+        await (await fastload.verify(source.url, url)).repair()
+    assert "exchange values of a unique key" in str(caught.value.hint)
+    assert run("SELECT * FROM t ORDER BY id") == before
+
+
+async def test_what_refers_to_partitions_or_is_not_seen_stays(source, target):
+    """Partitions have rows that others refer to, directly or not; some tables may not be read."""
+    source.psql(
+        'CREATE TABLE parent (id int, code text COLLATE "C", PRIMARY KEY (id, code)) '
+        "PARTITION BY LIST (id); "
+        "CREATE TABLE part_1 PARTITION OF parent FOR VALUES IN (1); "
+        "CREATE TABLE part_2 PARTITION OF parent FOR VALUES IN (2); "
+        "INSERT INTO parent VALUES (1, 'a')"
+    )
+    source.psql(parted)
+    target.psql(parted)
+    target.psql(
+        "INSERT INTO parent VALUES (1, 'b'), (2, 'c'), (2, 'd'); "
+        "CREATE TABLE whole (id bigint, code varchar(9), "
+        "FOREIGN KEY (id, code) REFERENCES parent ON DELETE CASCADE); "
+        "INSERT INTO whole VALUES (1, 'b'); "
+        "CREATE TABLE of_part (id int, code text, "
+        "FOREIGN KEY (id, code) REFERENCES part_2 ON DELETE SET NULL); "
+        "INSERT INTO of_part VALUES (2, 'c')"
+    )
+    found = await fastload.verify(source.url, target.url)
+    mended = await found.repair()
+    assert "1 row of public.of_part refers" in mended.tables[0].left
+    assert "1 row of public.whole refers" in mended.tables[0].left
+    assert target.psql("SELECT * FROM parent ORDER BY 1, 2").split() == ["1|a", "1|b", "2|c"]
+    assert target.psql("SELECT * FROM whole UNION ALL SELECT * FROM of_part").split() == [
+        "1|b", "2|c",
+    ]  # fmt: skip
+    target.psql(
+        "DROP TABLE whole; DELETE FROM of_part; CREATE ROLE mender LOGIN; "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON parent, part_1, part_2 TO mender"
+    )
+    try:
+        url = target.url_of("mender")
+        with pytest.raises(fastload.SchemaMismatch, match=r"may not see of public\.of_part refer"):
+            await (await fastload.verify(source.url, url)).repair()
+        target.psql("GRANT SELECT ON of_part TO mender")
+        mended = await (await fastload.verify(source.url, url)).repair()
+        assert mended.equal, str(mended)
+    finally:
+        target.psql("DROP OWNED BY mender; DROP ROLE mender")
 
 
 def _known(kind: str, action: str) -> str:
