@@ -186,7 +186,7 @@ async def _left(source, url: str, run, change: str) -> None:
 
 async def test_what_refers_to_partitions_or_is_not_seen_stays(source, target):
     """Partitions have rows that others refer to, directly or not; some tables may not be read."""
-    source.psql(
+    parted = (
         'CREATE TABLE parent (id int, code text COLLATE "C", PRIMARY KEY (id, code)) '
         "PARTITION BY LIST (id); "
         "CREATE TABLE part_1 PARTITION OF parent FOR VALUES IN (1); "
