@@ -29,9 +29,6 @@ async def mend(
     references = await references_to(connection, table.target.name)
     left = await _delete(connection, extra, keys, references)
     found = await _merge(connection, table, rows, references, left)
-    if left:
-        # What referred to them may refer to what was merged, by now.
-        left = await _delete(connection, extra, keys, references)
     return [*left, *found]
 
 
@@ -71,7 +68,8 @@ async def _delete_staged(
     joins = "".join(f" LEFT {r.joined(table, f'c{i}', 'DELETE')}" for i, r in enumerate(references))
     alone = "".join(f" AND c{i}.{ident(r.columns[0])} IS NULL" for i, r in enumerate(references))
     statement = f"DELETE t FROM {_rows(table, staging)}{joins} WHERE TRUE{alone}"
-    # Where rows of the table refer to each other, those go first to which nobody does.
+    # Where rows of the table refer to each other, those go first to which nobody does. What refers
+    # to rows that are merged later lets go of others by the next round.
     while await connection.execute(statement) and any(r.own for r in references):
         pass
 

@@ -33,9 +33,6 @@ async def mend(
         references = await references_to(connection, table.target.name)
         left = await _delete(connection, extra, keys, layouts, references)
         found = await _merge(connection, table, rows, layouts, references, left)
-        if left:
-            # What referred to them may refer to what was merged, by now.
-            left = await _delete(connection, extra, keys, layouts, references)
     return [*left, *found]
 
 
@@ -92,7 +89,8 @@ async def _delete_staged(
         f"DELETE FROM {qualified(table.target.name)} AS t USING {qualified(staging)} AS s "
         f"WHERE {_same(table)}{alone}"
     )
-    # Where rows of the table refer to each other, those go first to which nobody does.
+    # Where rows of the table refer to each other, those go first to which nobody does. What refers
+    # to rows that are merged later lets go of others by the next round.
     while await connection.execute(statement) != "DELETE 0" and any(r.own for r in minded):
         pass
 

@@ -70,7 +70,11 @@ def repairer(
             if not told[name].equal:
                 told[name] = msgspec.structs.replace(told[name], left=_why(error))
         mended = dataclasses.replace(
-            compared.result, tables=tuple(told.values()), losses=result.losses
+            compared.result,
+            tables=tuple(told.values()),
+            losses=result.losses,
+            inconsistent_because=compared.result.inconsistent_because
+            or result.inconsistent_because,
         )
         return mended.with_repair(repair)
 
