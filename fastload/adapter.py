@@ -533,11 +533,35 @@ class Target(Protocol):
         """Return what a user should know or grant before writing to here."""
 
 
+class Referring(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that refer to others, which were left as they are because of it.
+
+    Attributes:
+        key: Name of their foreign key.
+        table: Their table.
+        event: ``"DELETE"`` or ``"UPDATE"``, which is what was not done.
+        action: What the foreign key does then, such as ``"CASCADE"``.
+        rows: How many there are; None where this user may not see all of them.
+    """
+
+    key: str
+    table: QualifiedName
+    event: str
+    action: str
+    rows: int | None
+
+
 class Mending(Protocol):
     """A target whose rows can be made another's; ``TargetCapabilities.mend`` says so."""
 
-    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
-        """Delete rows by key, then merge others, in one transaction.
+    async def mend(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
+        """Delete rows by key, and merge others, in one transaction.
+
+        No other row is changed by it: rows to which others refer are not deleted, nor are their
+        values changed where a foreign key would then change what refers to them. They stay as they
+        are, all else is done, and what refers to them is returned.
 
         It has committed when this returns, as durably as the server commits by its own settings
         or better: what is mended is compared again, and nothing else is told to be durable by it.
@@ -569,6 +593,20 @@ class RepairWriting(Protocol):
             table: A plan to upsert by; to delete, a plan of the key's columns alone.
             rows: Under the names of the target's columns.
             columns: Target columns to update.
+        """
+
+    async def referring(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
+        """Return what refers to rows in such a way that statements would change it, too.
+
+        That is what foreign keys with an action other than refusing would do. Nothing is changed.
+
+        Args:
+            table: As in ``Mending.mend``.
+            rows: Likewise.
+            extra: Likewise.
+            keys: Likewise.
         """
 
     def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ def stage(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> str:
 def merge(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> Iterator[str]:
     """Yield the statements that bring the staged rows into the table."""
     target, staged = qualified(into), qualified(staging)
-    same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
+    same = same_key(table)
     # Rows that are there are changed before others come, which may take what they let go.
     if changing := [c for c in table.target_columns if _may_differ(table, c)]:
         changed = ", ".join(f"t.{ident(c)} = s.{ident(c)}" for c in changing)
@@ -42,10 +42,9 @@ def merge(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> Iter
     )
 
 
-def delete_staged(table: TablePlan, into: QualifiedName, staging: QualifiedName) -> str:
-    """Return the statement that deletes the rows whose keys are staged."""
-    same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
-    return f"DELETE t FROM {qualified(into)} t JOIN {qualified(staging)} s ON {same}"
+def same_key(table: TablePlan) -> str:
+    """Return the condition that row ``t`` has the key of the staged row ``s``."""
+    return " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.merge_by)
 
 
 def _may_differ(table: TablePlan, column: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from fastload import resume
-from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
+from fastload.adapter import Reading, Referring, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -32,6 +32,7 @@ from fastload_mysql.driver import Sessions
 from fastload_mysql.framing import with_receipt
 from fastload_mysql.identity import Database
 from fastload_mysql.inspection import read_inspection
+from fastload_mysql.mending import mend, referring
 from fastload_mysql.occupied import occupied
 from fastload_mysql.once import Once
 from fastload_mysql.quoting import qualified
@@ -41,7 +42,7 @@ from fastload_mysql.sifting import attempts
 from fastload_mysql.state_tables import Tables
 from fastload_mysql.transaction import transaction
 from fastload_mysql.translation import translate
-from fastload_mysql.writing import WITHOUT_FILES, delete_rows, write_rows
+from fastload_mysql.writing import WITHOUT_FILES, write_rows
 
 
 class MysqlTarget:
@@ -143,17 +144,25 @@ class MysqlTarget:
 
         return await Once(self._sessions, self._tables, plan, table, write).run()
 
-    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+    async def mend(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
         """Delete and merge rows in one transaction; see the seam."""
         async with self._sessions.lend() as connection, transaction(connection):
-            await delete_rows(connection, extra, keys)
-            await write_rows(connection, table, rows)
+            return await mend(connection, table, rows, extra, keys)
 
     async def repair_statements(
         self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
     ) -> Sequence[str | None]:
         """Write the rows down as statements; see the seam."""
         return await repair_statements(change, table, rows, columns)
+
+    async def referring(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
+        """Return what statements would change besides; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await referring(connection, table, rows, extra, keys)
 
     def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
         """Return what the client runs; see the seam."""

@@ -14,7 +14,7 @@ from fastload_mysql.driver_errors import LocalRefused
 from fastload_mysql.fitting import word
 from fastload_mysql.inserting import insert
 from fastload_mysql.loading import Files, load
-from fastload_mysql.merging import delete_staged, merge, stage
+from fastload_mysql.merging import merge, stage
 from fastload_mysql.quoting import qualified
 from fastload_mysql.row_keys import sending
 
@@ -52,20 +52,33 @@ async def write_rows(
     staging = QualifiedName(name.schema, STAGING)
     await connection.execute(stage(table, name, staging))
     written = await _send(connection, table, reading, staging)
-    with sending(table):
-        for statement in merge(table, name, staging):
-            await connection.execute(statement)
-    await connection.execute(f"DROP TEMPORARY TABLE {qualified(staging)}")
+    await merge_staged(connection, table, name, staging)
     return written
 
 
-async def delete_rows(connection: Connection, table: TablePlan, keys: Reading) -> None:
-    """Delete the rows that have one of these keys, which are the plan's columns."""
+async def stage_rows(connection: Connection, table: TablePlan, rows: Reading) -> QualifiedName:
+    """Bring rows into a temporary table of the target's column types, and return its name."""
     name = table.target.name
     staging = QualifiedName(name.schema, STAGING)
+    # One may be left of rows that were refused: a rollback keeps it.
+    await connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {qualified(staging)}")
     await connection.execute(stage(table, name, staging))
-    await _send(connection, table, keys, staging)
-    await connection.execute(delete_staged(table, name, staging))
+    await _send(connection, table, rows, staging)
+    return staging
+
+
+async def merge_staged(
+    connection: Connection, table: TablePlan, into: QualifiedName, staging: QualifiedName
+) -> None:
+    """Bring the staged rows into a table, and drop what held them."""
+    with sending(table):
+        for statement in merge(table, into, staging):
+            await connection.execute(statement)
+    await unstage(connection, staging)
+
+
+async def unstage(connection: Connection, staging: QualifiedName) -> None:
+    """Drop what held rows."""
     await connection.execute(f"DROP TEMPORARY TABLE {qualified(staging)}")
 
 

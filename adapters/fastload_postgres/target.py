@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastload import resume
-from fastload.adapter import Reading, SchemaSpec, TargetCapabilities, Work
+from fastload.adapter import Reading, Referring, SchemaSpec, TargetCapabilities, Work
 from fastload.model import (
     Catalog,
     Column,
@@ -29,6 +29,7 @@ from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.doctor import examine_target
 from fastload_postgres.framing import with_receipt
 from fastload_postgres.inspection import read_inspection
+from fastload_postgres.mending import mend, referring
 from fastload_postgres.occupied import occupied
 from fastload_postgres.quoting import DEFAULT_SCHEMA, qualified
 from fastload_postgres.reading import BINARY_WIRE, TEXT_WIRE
@@ -36,7 +37,7 @@ from fastload_postgres.repair_statements import repair_file, repair_statements
 from fastload_postgres.sequences import advance
 from fastload_postgres.sifting import attempts
 from fastload_postgres.translation import translate
-from fastload_postgres.writing import Layouts, delete_rows, write_rows
+from fastload_postgres.writing import Layouts, write_rows
 
 # Schema statements per transaction. Each holds about four locks until its transaction ends, and
 # the lock table has 64 slots per allowed connection by default.
@@ -182,12 +183,13 @@ class PostgresTarget:
         written = await write_rows(connection, table, reading, self._layouts)
         return await completed(receipt, table, reading, written)
 
-    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+    async def mend(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
         """Delete and merge rows in one transaction; see the seam."""
         async with self._sessions.lend() as connection, connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")
-            await delete_rows(connection, extra, keys, self._layouts)
-            await write_rows(connection, table, rows, self._layouts)
+            return await mend(connection, table, rows, extra, keys, self._layouts)
 
     async def repair_statements(
         self, change: str, table: TablePlan, rows: Reading, columns: Sequence[str]
@@ -195,6 +197,13 @@ class PostgresTarget:
         """Let the server write the rows down as statements; see the seam."""
         async with self._sessions.lend() as connection:
             return await repair_statements(connection, change, table, rows, columns, self._layouts)
+
+    async def referring(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
+        """Return what statements would change besides; see the seam."""
+        async with self._sessions.lend() as connection:
+            return await referring(connection, table, rows, extra, keys, self._layouts)
 
     def repair_file(self, statements: Sequence[str], notes: Sequence[str]) -> str:
         """Return what psql runs; see the seam."""

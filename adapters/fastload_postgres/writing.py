@@ -81,23 +81,14 @@ async def write_rows(
         await connection.execute(_stage(table))
         staging = QualifiedName("pg_temp", STAGING)
         written = await _copy_in(connection, table, reading, layouts, staging)
-        await connection.execute(_merge(table))
-        await connection.execute(f"DROP TABLE {qualified(staging)}")
+        await merge_staged(connection, table, staging)
         return written
 
 
-async def delete_rows(
-    connection: Connection, table: TablePlan, keys: Reading, layouts: Layouts
-) -> None:
-    """Delete the rows that have one of these keys, which are the plan's columns."""
-    with explained(table):
-        staging = await stage_rows(connection, table, keys, layouts)
-        same = " AND ".join(f"t.{ident(c)} = s.{ident(c)}" for c in table.target_columns)
-        await connection.execute(
-            f"DELETE FROM {qualified(table.target.name)} AS t "
-            f"USING {qualified(staging)} AS s WHERE {same}"
-        )
-        await connection.execute(f"DROP TABLE {qualified(staging)}")
+async def merge_staged(connection: Connection, table: TablePlan, staging: QualifiedName) -> None:
+    """Bring the staged rows into the table, and drop what held them."""
+    await connection.execute(_merge(table))
+    await connection.execute(f"DROP TABLE {qualified(staging)}")
 
 
 async def stage_rows(

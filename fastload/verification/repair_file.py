@@ -14,11 +14,13 @@ from fastload.private_files import make_private_file
 from fastload.registry import open_source, open_target
 from fastload.report import count
 from fastload.verification.repairing import (
+    changes_of,
     fit_to,
     held,
     keys_of,
     possible_plans,
     ranges_of,
+    referred,
 )
 from fastload.verification.result import VerifyResult
 from fastload.verification.verifier import Located
@@ -73,6 +75,7 @@ class _Writer:
         self._compare = compare
         self._statements: dict[str, list[str]] = {"delete": [], "update": [], "insert": []}
         self._notes: list[str] = []
+        self._left: set[QualifiedName] = set()
 
     async def file(self, compared: Compared) -> str:
         """Return the file; what is not in it is told."""
@@ -85,6 +88,8 @@ class _Writer:
         planned = [(plans[n], x) for x in compared.located if (n := x.pair.source.name) in plans]
         # What refers to other tables' rows goes before them, and comes after them.
         planned.sort(key=lambda p: p[0].level)
+        for plan, located in planned:
+            await self._check(plan, located)
         for plan, located in reversed(planned):
             await self._table(plan, located, ("delete",))
         for plan, located in planned:
@@ -108,7 +113,17 @@ class _Writer:
         kept = [x for x in compared.located if x.pair.source.name not in exact]
         return compared._replace(located=[*kept, *again.located])
 
+    async def _check(self, plan: TablePlan, located: Located) -> None:
+        """Leave a table out whose statements would change others' rows."""
+        try:
+            if found := await self._to.referring(*changes_of(plan, located)):
+                raise referred(located, found)
+        except FastloadError as error:
+            self._leave(located.pair.source.name, error)
+
     async def _table(self, plan: TablePlan, located: Located, kinds: Sequence[str]) -> None:
+        if located.pair.source.name in self._left:
+            return
         try:
             for change in _changes(fit_to(plan, located), located):
                 if change.kind in kinds:
@@ -126,6 +141,7 @@ class _Writer:
             self._notes.append(f"NOT HERE: {what}, too long or without exact literals")
 
     def _leave(self, name: QualifiedName, error: FastloadError) -> None:
+        self._left.add(name)
         self._notes.append(f"NOT HERE: {name}: {error.message}")
 
     def _tell(self, result: VerifyResult) -> None:

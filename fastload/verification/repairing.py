@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from fastload import planner
-from fastload.adapter import Endpoint, Mending, Source, Target
+from fastload.adapter import Endpoint, Mending, Referring, Source, Target
 from fastload.channel import Waits
 from fastload.config import CopyOptions
-from fastload.errors import FastloadError, PlanError, SchemaMismatch
+from fastload.errors import ConstraintError, FastloadError, PlanError, SchemaMismatch
 from fastload.model import Column, Cut, QualifiedName, Seal, Table, TablePlan
 from fastload.registry import open_source, open_target
+from fastload.report import count
 from fastload.resolution import resolved
 from fastload.typemap import schema_of
 from fastload.verification.comparison import Compare, Ranges
 from fastload.verification.result import Difference, TableCheck, VerifyResult
 from fastload.verification.verifier import Located
+from fastload.wording import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +41,10 @@ def repairer(
     """
 
     async def repair(result: VerifyResult) -> VerifyResult:
-        """Locate, mend and compare in rounds, until nothing differs or no row is left to mend."""
+        """Locate, mend and compare in rounds, until nothing differs or no row is left to mend.
+
+        Tables that were equal stay in the result as they were: no other row is changed.
+        """
         differing = {t.table: t for t in result.tables if not t.equal}
         async with _both(here, there) as (source, target):
             plans, left = await possible_plans(source, target, options, differing.values())
@@ -48,7 +53,9 @@ def repairer(
         chosen = options.narrowed(list(plans))
         mendable = [t for name, t in differing.items() if name in plans]
         ranges, exact = ranges_of(mendable), {name: p.exact for name, p in plans.items()}
+        first: tuple[Difference, ...] | None = None
         last: tuple[Difference, ...] = ()
+        refused: dict[QualifiedName, FastloadError] = {}
         while True:
             compared = await compare(chosen, ranges, exact)
             found = compared.result.differences
@@ -58,17 +65,46 @@ def repairer(
                     break
                 ranges = {}
                 continue
-            last = found
+            first, last = found if first is None else first, found
             async with open_target(there, connections=1) as target:
-                for located in compared.located:
-                    await _mend(target, plans[located.pair.source.name], located)
-        rest = [msgspec.structs.replace(differing[n], left=_why(e)) for n, e in left.items()]
+                refused = await _mend_all(target, plans, compared.located)
+        if refused and last == first:
+            # Nothing could be written.
+            raise next(iter(refused.values()))
+        told = {t.table: t for t in result.tables}
+        told |= {t.table: t for t in compared.result.tables}
+        for name, error in (left | refused).items():
+            if not told[name].equal:
+                told[name] = msgspec.structs.replace(told[name], left=_why(error))
         mended = dataclasses.replace(
-            compared.result, tables=(*compared.result.tables, *rest), losses=result.losses
+            compared.result,
+            tables=tuple(told.values()),
+            losses=result.losses,
+            inconsistent_because=compared.result.inconsistent_because
+            or result.inconsistent_because,
         )
         return mended.with_repair(repair)
 
     return repair
+
+
+async def _mend_all(
+    target: Target, plans: Mapping[QualifiedName, TablePlan], found: Iterable[Located]
+) -> dict[QualifiedName, FastloadError]:
+    """Mend tables one after another, and say which the target refuses, and why.
+
+    What others refer to comes first. What is refused for their sake now may go in the next round.
+    """
+    refused: dict[QualifiedName, FastloadError] = {}
+    for located in sorted(found, key=lambda x: plans[x.pair.source.name].level):
+        name = located.pair.source.name
+        try:
+            await _mend(target, plans[name], located)
+        except FastloadError as error:
+            if not (error.of_data or isinstance(error, PlanError)):
+                raise
+            refused[name] = error
+    return refused
 
 
 def _why(error: FastloadError) -> str:
@@ -153,10 +189,50 @@ def _check_key(here: Table, table: Table) -> None:
 
 
 async def _mend(target: Target, plan: TablePlan, located: Located) -> None:
-    """Write and delete the rows that were located, in one transaction."""
+    """Write and delete the rows that were located, in one transaction.
+
+    Raises:
+        SchemaMismatch: Some of them were left alone, for the sake of others.
+        ConstraintError: A constraint refuses them; nothing was changed.
+    """
+    try:
+        found = await cast("Mending", target).mend(*changes_of(plan, located))
+    except ConstraintError as error:
+        error.hint = (
+            "nothing of this table was changed. Where rows exchange values of a unique key, drop "
+            "the key on the target, repair, and declare it again: they are not deleted and made "
+            "anew where others refer to them, nor where the target has more columns, or triggers "
+            "on DELETE. What other constraints refuse is mended on the source"
+        )
+        raise
+    if found:
+        raise referred(located, found)
+
+
+def changes_of(plan: TablePlan, located: Located) -> tuple[TablePlan, Held, TablePlan, Held]:
+    """Return what a target is given to mend located rows."""
     fitted = fit_to(plan, located)
-    extra, keys = keys_of(fitted, located)
-    await cast("Mending", target).mend(fitted, held(fitted, located, located.rows), extra, keys)
+    return (fitted, held(fitted, located, located.rows), *keys_of(fitted, located))
+
+
+def referred(located: Located, found: Sequence[Referring]) -> SchemaMismatch:
+    """Return what is said of rows that were left alone because others refer to them."""
+    name = located.pair.target.name
+    return SchemaMismatch(
+        f"rows of {name} cannot be repaired: {'; '.join(map(_referring, found))}",
+        side="target",
+        table=str(name),
+        hint="drop the foreign key on the target, repair, and declare it again as it was: rows "
+        "that refer to others are changed by nothing else, and keep what they refer to",
+    )
+
+
+def _referring(found: Referring) -> str:
+    rows = "rows that this user may not see" if found.rows is None else count(found.rows, "row")
+    done = "is to be deleted" if found.event == "DELETE" else "is to be changed"
+    verb = "refers" if found.rows == 1 else "refer"
+    key = f"foreign key {visible(found.key)}, ON {found.event} {found.action}"
+    return f"{rows} of {found.table} {verb} to what {done} ({key})"
 
 
 def fit_to(plan: TablePlan, located: Located) -> TablePlan:

@@ -66,7 +66,7 @@ class TableCheck(msgspec.Struct, frozen=True, kw_only=True):
             say nothing.
         caught_up: Rows that differed at first, and that the target then had.
         unsettled: Rows that the source kept changing, of which nothing can be said.
-        left: Why a repair left the table as it was; None where it did not.
+        left: Why a repair left rows as they were; None where it did not.
     """
 
     table: QualifiedName
@@ -159,16 +159,18 @@ class VerifyResult:
         """Make the target's rows the source's, where they differ, and compare those again.
 
         Rows that differ or are missing are merged by the target's primary key, and rows that the
-        source does not have are deleted, per round in one transaction for each table. A row that
-        is deleted takes along what refers to it where a foreign key says so.
+        source does not have are deleted, per round in one transaction for each table. No other
+        row is changed: what others refer to is not deleted, nor changed where a foreign key would
+        then change them.
 
         Returns:
-            The comparison of the tables after the repair. A table that cannot be repaired, such as
-            one without a primary key on the target, is as it was, and its ``left`` says why.
+            The tables after the repair; those that were equal are not compared again. Of a table
+            that cannot be repaired, such as one without a primary key on the target, or not as a
+            whole, ``left`` says why.
 
         Raises:
             ConfigError: This result has nothing to repair from.
-            PlanError: None of the tables can be repaired.
+            PlanError, ConstraintError: None of the tables can be repaired.
         """
         if self.equal:
             return self

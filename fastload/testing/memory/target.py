@@ -9,7 +9,14 @@ import anyio
 import msgspec
 
 from fastload import resume
-from fastload.adapter import Attempt, Reading, SchemaSpec, TargetCapabilities, Work
+from fastload.adapter import (
+    Attempt,
+    Reading,
+    Referring,
+    SchemaSpec,
+    TargetCapabilities,
+    Work,
+)
 from fastload.errors import EncodeError, StateError
 from fastload.model import (
     Catalog,
@@ -238,7 +245,9 @@ class MemoryTarget:
             rows = rows.take(sorted(places.values()))
         self._database.put(table.target.name, rows)
 
-    async def mend(self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading) -> None:
+    async def mend(
+        self, table: TablePlan, rows: Reading, extra: TablePlan, keys: Reading
+    ) -> Sequence[Referring]:
         """Collect both, then delete and merge at once, or put back what was there."""
         gone = {key async for b in keys for key in keys_of(b, extra.target_columns)}
         taken = [self._taken(table, batch)[0] async for batch in rows]
@@ -252,6 +261,7 @@ class MemoryTarget:
         except BaseException:
             self._database.tables[table.target.name] = before
             raise
+        return ()
 
     async def restart(self, run: str, epoch: int, table: TablePlan) -> None:
         """Forget a table's receipts, empty it where it may be, and store its new plan."""
