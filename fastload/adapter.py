@@ -428,6 +428,9 @@ class Target(Protocol):
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, store the plan, and return the epoch of this process.
 
+        It is ``stored_plan.first_epoch``: one that no run of this name had before, so that who
+        stood still since then is refused like any earlier owner.
+
         With a transactional catalogue the stored plan commits no earlier than the last step.
         Durable when it returns. Other stored runs that fill one of its tables are judged by
         ``resume.others``: some refuse this one, the rest are forgotten, which fences them off.
@@ -616,8 +619,16 @@ class StateStore(Protocol):
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run."""
 
-    async def discard(self, run: str) -> None:
-        """Forget a run, durably; rows stay where they are. Unknown names have no effect."""
+    async def discard(self, run: str, epoch: int | None = None) -> None:
+        """Forget a run, durably; rows stay where they are. Unknown names have no effect.
+
+        Args:
+            run: Its name.
+            epoch: Of the process that has done the run; None forgets it whoever owns it.
+
+        Raises:
+            StateError: The run has another epoch; nothing is forgotten.
+        """
 
 
 class Adapter(Protocol):

@@ -83,7 +83,7 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
             await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
     await _advance_sequences(job)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
-    await retry.repeat(partial(job.target.state().discard, plan.run))
+    await retry.repeat(partial(job.target.state().discard, plan.run, epoch))
     await job.target.rest()
     earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)

@@ -14,7 +14,7 @@ import msgspec
 from fastload import resume
 from fastload.errors import StateError, TargetError
 from fastload.model import Kept, Plan, StoredRun, TablePlan
-from fastload.stored_plan import check_none_unknown, is_known, pack, unpack
+from fastload.stored_plan import check_none_unknown, first_epoch, is_known, pack, unpack
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
@@ -41,12 +41,13 @@ async def check_free(connection: Connection, tables: Tables, plan: Plan) -> list
 
 
 async def store_plan(connection: Connection, tables: Tables, plan: Plan) -> int:
-    """Insert the run with its plan, and return its epoch, 1."""
+    """Insert the run with its plan, and return its epoch."""
+    epoch = first_epoch()
     await connection.execute(
-        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(pack(plan))}, UTC_TIMESTAMP(6))",
-        (stored_key(plan.run),),
+        f"INSERT INTO {tables.runs} VALUES (%s, %s, {_bytes(pack(plan))}, UTC_TIMESTAMP(6))",
+        (stored_key(plan.run), epoch),
     )
-    return 1
+    return epoch
 
 
 async def replace_table_plan(
@@ -81,11 +82,24 @@ async def fence(
             raise
         held = None
     if not held:
-        raise StateError(
-            f"run {run!r} was taken over by another process; this one stops",
-            side="target",
-            hint="nothing is lost: let the other process go on",
-        )
+        raise _fenced(run)
+
+
+def _fenced(run: str) -> StateError:
+    return StateError(
+        f"run {run!r} was taken over by another process; this one stops",
+        side="target",
+        hint="nothing is lost: let the other process go on",
+    )
+
+
+async def _check_own(connection: Connection, tables: Tables, run: str, epoch: int) -> None:
+    """Refuse to forget a run that another process has claimed, or begun anew."""
+    query = f"SELECT epoch FROM {tables.runs} WHERE run = %s FOR UPDATE"
+    async with naming_orphans(connection, tables, run):
+        found = await connection.fetchval(query, (stored_key(run),))
+    if found not in (epoch, None):
+        raise _fenced(run)
 
 
 async def has_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
@@ -157,7 +171,7 @@ class MysqlState:
                 return []
             return await self._stored(connection, "ORDER BY prepared", ())
 
-    async def discard(self, run: str) -> None:
+    async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run; the last one takes the tables with it."""
         async with self._sessions.lend() as connection:
             if not await self._tables.begun(connection):
@@ -165,6 +179,8 @@ class MysqlState:
             async with self._tables.alone(connection):
                 if await self._tables.there(connection):
                     async with transaction(connection):
+                        if epoch is not None:
+                            await _check_own(connection, self._tables, run, epoch)
                         await delete(connection, self._tables, run)
                     await self._tables.make_durable(connection)
                 await self._tables.drop_if_unused(connection)

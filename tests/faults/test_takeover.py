@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -16,7 +18,10 @@ from fastload_mysql import driver, named_lock
 from fastload_postgres import connection
 
 import fastload
-from fastload.errors import StateError
+from fastload import pipeline
+from fastload.copier import Copier
+from fastload.errors import ResumeRefused, StateError
+from fastload.registry import open_target
 from tests.faults.conftest import with_pairs
 
 ROWS = 60_000
@@ -122,3 +127,105 @@ async def test_killed_while_indexes_are_built(pair):
     assert sorted(found) == wanted
     async with pair.target.asking() as ask:
         assert await ask(f"SELECT count(*) FROM {pair.target.state('runs')}") is None
+
+
+WHICH = contextvars.ContextVar("which", default="")
+
+
+class Held:
+    """Copies of this process that stand still before each partition, until they are let go."""
+
+    def __init__(self, monkeypatch):
+        self._go_on, self._there = {}, {}
+        real = Copier.copy
+
+        async def copy(copier, table, part):
+            if which := WHICH.get():
+                self._there[which].set()
+                await self._go_on[which].wait()
+            return await real(copier, table, part)
+
+        monkeypatch.setattr(Copier, "copy", copy)
+
+    async def start(self, which, copying):
+        """Start a copy, and return its task when it stands before a partition."""
+        self._go_on[which], self._there[which] = asyncio.Event(), asyncio.Event()
+        token = WHICH.set(which)
+        task = asyncio.create_task(copying)
+        WHICH.reset(token)
+        there = asyncio.create_task(self._there[which].wait())
+        await asyncio.wait([task, there], timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        assert there.done(), await task
+        return task
+
+    def let_go(self, which):
+        self._go_on[which].set()
+
+
+def hold_the_end(monkeypatch):
+    """Have the first copy stand still when all is in the target, before it forgets its run."""
+    there, go_on, real = asyncio.Event(), asyncio.Event(), pipeline._settle
+
+    async def settle(target, run, *, receipts, steps):
+        await real(target, run, receipts=receipts, steps=steps)
+        if WHICH.get() == "first" and steps:
+            there.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(pipeline, "_settle", settle)
+    return SimpleNamespace(there=there, go_on=go_on)
+
+
+@pytest.mark.faults
+@with_pairs(("postgres", "postgres", "arrow"), ("mysql", "mariadb", "auto"), long=PAIRS)
+@pytest.mark.parametrize("moment", ["partitions", "end"])
+async def test_what_stood_still_since_an_earlier_run_of_the_name_is_refused(
+    pair, monkeypatch, moment
+):
+    """A copy of every night has one name; a process of yesterday's run wakes up in today's."""
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    pair.target.run("CREATE TABLE t (id bigint PRIMARY KEY, v varchar(40), w int, filler text)")
+    held = Held(monkeypatch)
+
+    def nightly():
+        return fastload.copy(
+            pair.source.url, pair.target.url, mode="truncate", route=pair.route, **OPTIONS
+        )
+
+    if moment == "end":
+        # All is done, but for what forgets the run.
+        forgetting = hold_the_end(monkeypatch)
+    first = await held.start("first", nightly())
+    if moment == "end":
+        held.let_go("first")
+        await forgetting.there.wait()
+    async with open_target(fastload.Url.parse(pair.target.url), connections=1) as target:
+        await target.state().discard("frozen")
+    pair.source.run("DELETE FROM t WHERE id <= 20000")
+    second = await held.start("second", nightly())
+    held.let_go("first")
+    if moment == "end":
+        forgetting.go_on.set()
+    with pytest.raises(StateError, match="taken over"):
+        await first
+    held.let_go("second")
+    assert (await second).rows == ROWS - 20_000
+    await pair.same(SAME)
+
+
+@pytest.mark.faults
+@with_pairs(("postgres", "postgres", "arrow"), ("mysql", "mariadb", "auto"), long=PAIRS)
+async def test_a_start_that_is_refused_leaves_the_owner_alone(pair, monkeypatch):
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    held = Held(monkeypatch)
+    first = await held.start("first", copy(pair))
+    for others in ({"exclude": "x"}, {"rename": {"t.w": "y"}}):
+        with pytest.raises(ResumeRefused):
+            await fastload.copy(
+                pair.source.url, pair.target.url, route=pair.route, **OPTIONS, **others
+            )
+    held.let_go("first")
+    assert (await first).rows == ROWS
+    await pair.same(SAME)

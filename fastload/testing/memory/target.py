@@ -29,6 +29,7 @@ from fastload.model import (
     TablePlan,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.stored_plan import first_epoch
 from fastload.testing.memory import schema
 from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check, check_key, keys_of
 from fastload.testing.memory.source import DEFAULT_SCHEMA
@@ -82,8 +83,8 @@ class MemoryTarget:
         for step in plan.before:
             for statement in step.statements:
                 execute(self._database, statement)
-        self._database.runs[plan.run] = StoredPlan(plan, epoch=1)
-        return 1
+        stored = self._database.runs[plan.run] = StoredPlan(plan, first_epoch())
+        return stored.epoch
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run a step that is not done."""
@@ -327,8 +328,10 @@ class MemoryState:
         """Return every stored run."""
         return [self._told(run) for run in self._database.runs]
 
-    async def discard(self, run: str) -> None:
+    async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run."""
+        if epoch is not None and run in self._database.runs:
+            self._database.fence(run, epoch)
         self._database.runs.pop(run, None)
         for key in [k for k in self._database.receipts if k[0] == run]:
             del self._database.receipts[key]
