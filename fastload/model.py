@@ -545,6 +545,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         options: The options that shape the outcome, as plain data.
         losses: Lossy pairs the user has accepted, in words.
         notes: What the user should know of how the rows go, in words.
+        begun: When the run was begun, with a random number: tells apart runs of one name. ``""``
+            until then.
         version: Version of this stored form.
     """
 
@@ -560,6 +562,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     losses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     options: dict[str, str] = {}
+    begun: str = ""
     version: int = PLAN_VERSION
 
     def _repr_html_(self) -> str:

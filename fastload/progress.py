@@ -42,6 +42,7 @@ class Meter:
         self._began = clock()
         self._tables = self._tables_done = self._steps = self._steps_done = 0
         self._rows = self._bytes = self._rows_estimated = self._bytes_estimated = 0
+        self._rows_earlier = self._bytes_earlier = 0
         self._reader_s = self._writer_s = 0.0
         self._current: dict[str, None] = {}
         self._samples: deque[_Sample] = deque([(self._began, 0, 0, 0.0, 0.0)])
@@ -66,6 +67,11 @@ class Meter:
         """Count rows and bytes; negative where a partition was rolled back."""
         self._rows += rows
         self._bytes += bytes
+
+    def add_earlier(self, *, rows: int, bytes: int) -> None:
+        """Count rows and bytes that earlier processes of the run have copied."""
+        self._rows_earlier, self._bytes_earlier = rows, bytes
+        self.add(rows=rows, bytes=bytes)
 
     def add_waits(self, waits: Waits) -> None:
         """Count seconds that reader and writer of a lane waited, since the last call."""
@@ -112,6 +118,8 @@ class Meter:
             steps_done=self._steps_done,
             steps_total=self._steps,
             lanes=self.lanes,
+            rows_earlier=self._rows_earlier,
+            bytes_earlier=self._bytes_earlier,
         )
 
     def _sample(self) -> _Sample:

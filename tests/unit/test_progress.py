@@ -178,6 +178,10 @@ def test_phases_after_the_rows(meter, clock):
             Progress(phase="steps", tables_total=1, tables_done=1, rows=1, steps_total=4),
             "1/1 tables, 1 row, 0 B; step 0 of 4, 0.0 s",
         ),
+        (
+            Progress(phase="done", rows=30, bytes=900, rows_earlier=20, bytes_earlier=600),
+            "done: 0/0 tables, 10 rows, 300 B in 0.0 s; 20 rows earlier",
+        ),
         (Progress(phase="done", seconds=3661), "done: 0/0 tables, 0 rows, 0 B in 1 h 1 min"),
     ],
 )  # fmt: skip
@@ -228,4 +232,5 @@ def test_a_continued_run_does_not_count_its_receipts_as_speed(clock):
     clock.now_s += 5
     told = meter.snapshot()
     assert (told.rows, told.bytes, told.rows_per_s, told.eta_s) == (600, 60 * MB, 0.0, None)
+    assert (told.rows_earlier, told.bytes_earlier) == (600, 60 * MB)
     assert (told.tables_done, told.rows_estimated) == (0, 1000)

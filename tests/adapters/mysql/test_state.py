@@ -48,7 +48,7 @@ def session(database):
 
 
 async def stopped(other, database):
-    """Leave a run whose table is not copied, and return its epoch: its rows are refused at first."""
+    """Leave a run whose rows are refused at first, and return its epoch."""
     database.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(20), CHECK (id > 1))")
     with pytest.raises(fastload.ConstraintError):
         await fastload.copy(other, database.url, run="r")
