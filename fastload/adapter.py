@@ -42,6 +42,7 @@ from fastload.model import (
     StoredRun,
     Table,
     TablePlan,
+    Worker,
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.url import Url
@@ -614,6 +615,21 @@ class StateStore(Protocol):
 
         From here on writes of every earlier epoch are refused. Waits no longer than the
         adapter's lock timeout for a transaction of the earlier owner.
+        """
+
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for a run, as ``worker`` tells it.
+
+        Of one run at a time. From a moment later on, as well as it goes, until the run is
+        discarded with this epoch or the target is closed, by whatever ends its process. Takes
+        nothing that anybody waits for, neither a lock nor a connection, and raises nothing.
+        """
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for a run with this epoch; None where nobody does.
+
+        Whoever lives gives a sign every few seconds. A process that has ended is gone at once;
+        one that stands still, or whose network does, stays, and is silent.
         """
 
     async def runs(self) -> Sequence[StoredRun]:

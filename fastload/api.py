@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, rejecting, resume, retry
+from fastload import lease, partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError, TargetNotEmpty
@@ -493,14 +493,16 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     """Take over a stored run that may be continued; None begins anew."""
     state = job.target.state()
-    if job.options.fresh:
-        # Whoever works for it is waited for, and then finds that it is gone.
-        await retry.repeat(partial(state.discard, run))
-        return None
     # First what can be told without taking the run from a process that may be at work for it.
     for found in await retry.repeat(state.runs):
         if found.plan.run == run:
-            _check(job, found)
+            if not job.options.fresh:
+                _check(job, found)
+            await lease.check_free(state, found, job.meter.wait_for)
+    if job.options.fresh:
+        # Whoever still works for it is waited for, and then finds that it is gone.
+        await retry.repeat(partial(state.discard, run))
+        return None
     # Repeated, it only raises the epoch again.
     stored = await retry.repeat(partial(state.claim, run))
     if stored is None:

@@ -206,6 +206,7 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
             if rejecting:
                 rejecting.settle([])
             raise
+        await job.target.state().show(plan.run, epoch)
         receipts = await _copy(job, plan, at, epoch, [], rejecting=rejecting)
         if job.check:
             await job.target.rest()
@@ -215,6 +216,7 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
 
 async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receipt]]:
     plan, epoch, receipts = stored.plan, stored.epoch, list(stored.receipts)
+    await job.target.state().show(plan.run, epoch)
     unfinished = _unfinished(plan, receipts)
     if not unfinished:
         return plan, epoch, receipts
@@ -229,7 +231,7 @@ async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receip
 
 def _begun(plan: Plan) -> Plan:
     """Return the plan of a run that begins now."""
-    begun = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+    begun = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     return msgspec.structs.replace(plan, begun=begun)
 
 

@@ -45,7 +45,12 @@ class Meter:
         self._rows_earlier = self._bytes_earlier = 0
         self._reader_s = self._writer_s = 0.0
         self._current: dict[str, None] = {}
+        self._waits_for: str | None = None
         self._samples: deque[_Sample] = deque([(self._began, 0, 0, 0.0, 0.0)])
+
+    def wait_for(self, whom: str | None) -> None:
+        """Show what the run waits for before it begins."""
+        self._waits_for = whom
 
     def begin_copying(self, *, tables: int, rows_estimated: int, bytes_estimated: int) -> None:
         """Enter the phase ``copying`` with what the plan expects."""
@@ -120,6 +125,7 @@ class Meter:
             lanes=self.lanes,
             rows_earlier=self._rows_earlier,
             bytes_earlier=self._bytes_earlier,
+            waits_for=self._waits_for,
         )
 
     def _sample(self) -> _Sample:
@@ -171,12 +177,13 @@ def line_display(
     stream: IO[str], clock: Callable[[], float] = time.monotonic, every_s: float = LINE_EVERY_S
 ) -> Show:
     """Return what prints a line every ten seconds, on a new phase, and at the end."""
-    last: list[Any] = [None, 0.0]
+    last: list[Any] = [(None, False), 0.0]
 
     def show(progress: Progress) -> None:
         now = clock()
-        if progress.phase != last[0] or now - last[1] >= every_s:
-            last[:] = progress.phase, now
+        phase = (progress.phase, progress.waits_for is not None)
+        if phase != last[0] or now - last[1] >= every_s:
+            last[:] = phase, now
             print(progress_line(progress), file=stream, flush=True)
 
     return show

@@ -32,6 +32,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         waiting: The side that waits for the other: ``"reader"``, ``"writer"`` or None.
         current: Tables being copied now.
         rows_earlier: Rows that earlier processes of the run had copied; likewise ``bytes_earlier``.
+        waits_for: What the run waits for before it begins, in words; None where nothing.
         lanes: Partitions or steps that are worked at side by side at most; fewer than asked for
             where a server gives no more connections.
     """
@@ -54,6 +55,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int = 0
     rows_earlier: int = 0
     bytes_earlier: int = 0
+    waits_for: str | None = None
 
     @property
     def bottleneck(self) -> str | None:
@@ -264,7 +266,7 @@ def progress_line(progress: Progress) -> str:
     """Return a snapshot as one line: share, rows, rates, time left, the slower side."""
     p = progress
     if p.phase == "planning":
-        return f"planning, {duration(p.seconds)}"
+        return f"{visible(p.waits_for or 'planning')}, {duration(p.seconds)}"
     share = f"{100 * p.fraction:.0f} %, " if p.fraction is not None else ""
     done = f"{p.tables_done}/{p.tables_total} tables, {count(p.rows, 'row')}, {size(p.bytes)}"
     if p.phase == "done":

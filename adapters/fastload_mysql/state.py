@@ -13,8 +13,9 @@ import msgspec
 
 from fastload import resume
 from fastload.errors import StateError, TargetError
-from fastload.model import Kept, Plan, StoredRun, TablePlan
+from fastload.model import Kept, Plan, StoredRun, TablePlan, Worker
 from fastload.stored_plan import check_none_unknown, first_epoch, is_known, pack, unpack
+from fastload_mysql import living
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
@@ -164,6 +165,14 @@ class MysqlState:
                 await tables.make_durable(connection)
             return stored[0] if found else None
 
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for the run."""
+        living.show(self._sessions, self._tables, run, epoch)
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for the run."""
+        return await living.find(self._sessions, self._tables, run, epoch)
+
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run, oldest first."""
         async with self._sessions.lend() as connection:
@@ -173,6 +182,11 @@ class MysqlState:
 
     async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run; the last one takes the tables with it."""
+        await self._discard(run, epoch)
+        if epoch is not None:
+            await self._sessions.end_lease()
+
+    async def _discard(self, run: str, epoch: int | None) -> None:
         async with self._sessions.lend() as connection:
             if not await self._tables.begun(connection):
                 return

@@ -15,9 +15,9 @@ import msgspec
 
 from fastload import resume
 from fastload.errors import StateError
-from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
+from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan, Worker
 from fastload.stored_plan import check_none_unknown, first_epoch, is_known, pack, unpack
-from fastload_postgres import proof
+from fastload_postgres import living, proof
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.orphans import naming_orphans
 
@@ -224,6 +224,14 @@ class PostgresState:
                 )
                 return await _stored(connection, row) if row else None
 
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for the run."""
+        living.show(self._sessions, run, epoch)
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for the run."""
+        return await living.find(self._sessions, run, epoch)
+
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run, oldest first."""
         async with self._sessions.lend() as connection:
@@ -236,6 +244,11 @@ class PostgresState:
 
     async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run; the last one takes the schema with it."""
+        await self._discard(run, epoch)
+        if epoch is not None:
+            await self._sessions.end_lease()
+
+    async def _discard(self, run: str, epoch: int | None) -> None:
         async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -494,6 +494,31 @@ class TargetSuite(Hooks):
             assert await state.runs() == []
         assert await self.rows(endpoint, NAME) == tuples(items(20))
 
+    @pytest.mark.parametrize("end", ["discarded", "closed"])
+    async def test_who_works_for_a_run_is_seen_while_it_lives(
+        self, endpoint: Endpoint, end: str
+    ) -> None:
+        """By others, and until the run ends by its epoch or the target is closed."""
+        async with self.adapter.target(endpoint, connections=1) as other:
+            state = other.state()
+            async with self._prepared(endpoint) as run:
+                look = partial(state.worker, _RUN, run.epoch)
+                assert await look() is None
+                await run.target.state().show(_RUN, run.epoch)
+                await _until(look, there=True)
+                await anyio.sleep(2.5)
+                worker = await look()
+                assert worker is not None
+                assert worker.told
+                assert worker.silent_s is not None
+                assert worker.silent_s < 2.5
+                assert await state.worker(_RUN, run.epoch + 1) is None
+                assert await state.worker("another", run.epoch) is None
+                if end == "discarded":
+                    await run.target.state().discard(_RUN, run.epoch)
+                    await _until(look, there=False)
+            await _until(look, there=False)
+
     async def test_the_translated_catalogue_stays_as_it_is(self, endpoint: Endpoint) -> None:
         """A catalogue in the target's own dialect comes back unchanged."""
         async with self.adapter.target(endpoint, connections=1) as target:
@@ -529,6 +554,14 @@ class TargetSuite(Hooks):
         async with self.adapter.target(endpoint, connections=2) as target:
             plan = await _planned(target, sequences)
             yield Prepared(target, plan, await target.prepare(plan))
+
+
+async def _until(look: Callable[[], Awaitable[object]], *, there: bool) -> None:
+    for _ in range(200):
+        if (await look() is not None) == there:
+            return
+        await anyio.sleep(0.05)
+    raise AssertionError(f"it should be {'there' if there else 'gone'}")
 
 
 def _sifting(target: Target) -> Sifting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import json
 import re
@@ -18,7 +19,7 @@ from fastload_mysql import driver, named_lock
 from fastload_postgres import connection
 
 import fastload
-from fastload import pipeline
+from fastload import lease, pipeline
 from fastload.copier import Copier
 from fastload.errors import ResumeRefused, StateError
 from fastload.registry import open_target
@@ -38,15 +39,16 @@ PAIRS += [("mysql", "mariadb", "auto")]
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Sessions of this process wait a second for locks."""
+    """This process waits a second for locks, and some for signs of life."""
     waits = {"innodb_lock_wait_timeout": "1", "lock_wait_timeout": "1"}
     monkeypatch.setattr(driver, "_SETTINGS", driver._SETTINGS | waits)
     monkeypatch.setattr(named_lock, "LOCK_TIMEOUT_S", 1)
     monkeypatch.setattr(connection, "_SETTINGS", connection._SETTINGS | {"lock_timeout": "1s"})
+    monkeypatch.setattr(lease, "GONE_S", 4.0)
 
 
-async def start(pair):
-    options = json.dumps(OPTIONS | {"route": pair.route})
+async def start(pair, **options):
+    options = json.dumps(OPTIONS | {"route": pair.route} | options)
     arguments = [LOADER, pair.source.url, pair.target.url, options]
     return await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -71,9 +73,10 @@ async def stopped_at(pair, what, by=signal.SIGSTOP):
     raise AssertionError((await process.communicate())[1].decode())
 
 
-async def copy(pair):
+async def copy(pair, **options):
+    options = {"route": pair.route} | OPTIONS | options
     with anyio.fail_after(60):
-        return await fastload.copy(pair.source.url, pair.target.url, route=pair.route, **OPTIONS)
+        return await fastload.copy(pair.source.url, pair.target.url, **options)
 
 
 @pytest.mark.faults
@@ -188,22 +191,17 @@ async def test_what_stood_still_since_an_earlier_run_of_the_name_is_refused(
     pair.target.run("CREATE TABLE t (id bigint PRIMARY KEY, v varchar(40), w int, filler text)")
     held = Held(monkeypatch)
 
-    def nightly():
-        return fastload.copy(
-            pair.source.url, pair.target.url, mode="truncate", route=pair.route, **OPTIONS
-        )
-
     if moment == "end":
         # All is done, but for what forgets the run.
         forgetting = hold_the_end(monkeypatch)
-    first = await held.start("first", nightly())
+    first = await held.start("first", copy(pair, mode="truncate"))
     if moment == "end":
         held.let_go("first")
         await forgetting.there.wait()
     async with open_target(fastload.Url.parse(pair.target.url), connections=1) as target:
         await target.state().discard("frozen")
     pair.source.run("DELETE FROM t WHERE id <= 20000")
-    second = await held.start("second", nightly())
+    second = await held.start("second", copy(pair, mode="truncate"))
     held.let_go("first")
     if moment == "end":
         forgetting.go_on.set()
@@ -223,9 +221,91 @@ async def test_a_start_that_is_refused_leaves_the_owner_alone(pair, monkeypatch)
     first = await held.start("first", copy(pair))
     for others in ({"exclude": "x"}, {"rename": {"t.w": "y"}}):
         with pytest.raises(ResumeRefused):
-            await fastload.copy(
-                pair.source.url, pair.target.url, route=pair.route, **OPTIONS, **others
-            )
+            await copy(pair, **others)
     held.let_go("first")
     assert (await first).rows == ROWS
+    await pair.same(SAME)
+
+
+@pytest.mark.faults
+@with_pairs(("postgres", "postgres", "arrow"), ("mysql", "mariadb", "auto"), long=PAIRS)
+async def test_a_run_that_a_living_process_works_for_is_refused(pair, monkeypatch):
+    """In short, and with who it is; the owner goes on."""
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    held = Held(monkeypatch)
+    first = await held.start("first", copy(pair))
+    told = []
+
+    for options in ({}, {"fresh": True, "mode": "replace"}):
+        await until_shown(pair)
+        with pytest.raises(
+            StateError, match="another process is at work for run 'frozen'"
+        ) as caught:
+            await copy(pair, progress=told.append, **options)
+        session = re.search(r"session (\d+)", caught.value.message)[1]
+        assert "stop that process" in caught.value.hint
+        assert any(f"session {session}" in (p.waits_for or "") for p in told)
+    # One whose session is taken from it shows another.
+    pair.target.end(int(session))
+    await until_shown(pair)
+    with pytest.raises(StateError, match="another process is at work"):
+        await copy(pair)
+    held.let_go("first")
+    assert (await first).rows == ROWS
+    await pair.same(SAME)
+    await pair.none_left()
+
+
+async def until_shown(pair):
+    async with open_target(fastload.Url.parse(pair.target.url), connections=1) as target:
+        state = target.state()
+        with anyio.fail_after(20):
+            while not [r for r in await state.runs() if await state.worker(r.plan.run, r.epoch)]:
+                await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def shown_and_held(pair):
+    """Yield a process that has shown itself, and whose partitions wait until it is left."""
+    pair.source.run(TABLE.format(pair.source.numbers(ROWS)))
+    pair.source.analyse("t")
+    pair.target.run("CREATE TABLE t (id bigint PRIMARY KEY, v varchar(40), w int, filler text)")
+    family = not pair.target.url.startswith("postgres")
+    async with pair.target.asking() as ask:
+        for words in ("LOCK TABLES t READ",) if family else ("BEGIN", "LOCK t IN EXCLUSIVE MODE"):
+            await ask(words)
+        process = await start(pair, mode="append")
+        try:
+            await until_shown(pair)
+            yield process
+        finally:
+            process.kill()
+            await process.communicate()
+            await ask("UNLOCK TABLES" if family else "ROLLBACK")
+
+
+@pytest.mark.faults
+@with_pairs(("postgres", "postgres", "arrow"), ("mysql", "mariadb", "auto"), long=PAIRS)
+async def test_an_owner_that_was_killed_is_not_waited_for(pair, monkeypatch):
+    async with shown_and_held(pair):
+        pass
+    monkeypatch.setattr(lease, "GONE_S", 600.0)
+    result = await copy(pair, mode="append")
+    assert result.rows == ROWS
+    await pair.same(SAME)
+
+
+@pytest.mark.faults
+@with_pairs(("postgres", "postgres", "arrow"), ("mysql", "mariadb", "auto"), long=PAIRS)
+async def test_an_owner_that_was_stopped_is_waited_for_and_then_taken_for_gone(pair, impatient):
+    """It is no longer at work, but its sessions may have to be ended."""
+    told = []
+    async with shown_and_held(pair) as process:
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StateError, match="for an earlier process of run 'frozen'"):
+            await copy(pair, mode="append", progress=told.append)
+    assert any("waits for a sign of session" in (p.waits_for or "") for p in told)
+    result = await copy(pair, mode="append")
+    assert result.rows == ROWS
     await pair.same(SAME)

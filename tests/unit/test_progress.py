@@ -163,6 +163,7 @@ def test_phases_after_the_rows(meter, clock):
     ("progress", "line"),
     [
         (Progress(phase="planning", seconds=1.25), "planning, 1.2 s"),
+        (Progress(phase="planning", seconds=2, waits_for="waits for x"), "waits for x, 2.0 s"),
         (
             Progress(
                 phase="copying", tables_done=1, tables_total=2, rows=1500, bytes=5 * MB,
@@ -195,8 +196,11 @@ def test_a_log_gets_a_line_every_ten_seconds_and_on_a_new_phase(clock):
     for phase, pause_s in (("planning", 0), ("planning", 9), ("planning", 2), ("copying", 1)):
         clock.now_s += pause_s
         show(Progress(phase=phase))
+    for waits_for in ("waits", "waits", None):
+        show(Progress(phase="planning", waits_for=waits_for))
     lines = out.getvalue().splitlines()
-    assert [line.split(",")[0] for line in lines] == ["planning", "planning", "0/0 tables"]
+    told = ["planning", "planning", "0/0 tables", "waits", "planning"]
+    assert [line.split(",")[0] for line in lines] == told
 
 
 def test_a_stream_that_is_no_terminal_gets_lines():

@@ -27,6 +27,7 @@ from fastload.model import (
     Steps,
     StoredRun,
     TablePlan,
+    Worker,
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.stored_plan import first_epoch
@@ -289,7 +290,13 @@ class MemoryTarget:
 
     def state(self) -> MemoryState:
         """Return the runs of this database."""
-        return MemoryState(self._database)
+        return MemoryState(self._database, self)
+
+    def end(self) -> None:
+        """Show no longer that this target works for a run."""
+        workers = self._database.workers
+        for key in [k for k, target in workers.items() if target is self]:
+            del workers[key]
 
     async def examine(self) -> Sequence[Finding]:
         """Return how many runs are stored."""
@@ -313,8 +320,18 @@ def _counted(batches: Sequence[pa.Table], nulled: int = 0) -> Written:
 class MemoryState:
     """The state store of one database."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, target: MemoryTarget) -> None:
         self._database = database
+        self._target = target
+
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this target works for the run."""
+        self._database.workers[run, epoch] = self._target
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who works for the run; who stands still shares that with whoever asks."""
+        there = (run, epoch) in self._database.workers
+        return Worker(told="a target of this process", silent_s=0.0) if there else None
 
     async def claim(self, run: str) -> StoredRun | None:
         """Raise the run's epoch and return what is stored of it."""
@@ -332,6 +349,8 @@ class MemoryState:
         """Forget the run."""
         if epoch is not None and run in self._database.runs:
             self._database.fence(run, epoch)
+        if epoch is not None:
+            self._database.workers.pop((run, epoch), None)
         self._database.runs.pop(run, None)
         for key in [k for k in self._database.receipts if k[0] == run]:
             del self._database.receipts[key]

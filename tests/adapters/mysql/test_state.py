@@ -79,7 +79,7 @@ async def test_a_session_that_is_at_a_step_is_named(database, other, impatient):
     epoch = await stopped(other, database)
     step = Step(id="s", title="a step", statements=("DO 1",))
     with session(database) as (execute, number):
-        execute(f"DO GET_LOCK('{named_lock._name(('step', database.name, 'r', 's'))}', 0)")
+        execute(f"DO GET_LOCK('{named_lock.lock_name('step', database.name, 'r', 's')}', 0)")
         async with ADAPTER.target(Url.parse(database.url), connections=1) as target:
             with pytest.raises(StateError, match=f"a step: session {number} is at it"):
                 await target.run_step(step, "r", epoch)
