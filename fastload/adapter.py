@@ -43,6 +43,7 @@ from fastload.model import (
     StoredRun,
     Table,
     TablePlan,
+    Worker,
 )
 from fastload.model import Sequence as SequenceModel
 from fastload.url import Url
@@ -430,6 +431,9 @@ class Target(Protocol):
     async def prepare(self, plan: Plan) -> int:
         """Run the before-data steps, store the plan, and return the epoch of this process.
 
+        It is ``stored_plan.first_epoch``: one that no run of this name had before, so that who
+        stood still since then is refused like any earlier owner.
+
         With a transactional catalogue the stored plan commits no earlier than the last step.
         Durable when it returns. Other stored runs that fill one of its tables are judged by
         ``resume.others``: some refuse this one, the rest are forgotten, which fences them off.
@@ -662,11 +666,34 @@ class StateStore(Protocol):
         adapter's lock timeout for a transaction of the earlier owner.
         """
 
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for a run, as ``worker`` tells it.
+
+        Of one run at a time. From a moment later on, as well as it goes, until the run is
+        discarded with this epoch or the target is closed, by whatever ends its process. Takes
+        nothing that anybody waits for, neither a lock nor a connection, and raises nothing.
+        """
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for a run with this epoch; None where nobody does.
+
+        Whoever lives gives a sign every few seconds. A process that has ended is gone at once;
+        one that stands still, or whose network does, stays, and is silent.
+        """
+
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run."""
 
-    async def discard(self, run: str) -> None:
-        """Forget a run, durably; rows stay where they are. Unknown names have no effect."""
+    async def discard(self, run: str, epoch: int | None = None) -> None:
+        """Forget a run, durably; rows stay where they are. Unknown names have no effect.
+
+        Args:
+            run: Its name.
+            epoch: Of the process that has done the run; None forgets it whoever owns it.
+
+        Raises:
+            StateError: The run has another epoch; nothing is forgotten.
+        """
 
 
 class Adapter(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fastload import partition, pipeline, planner, rejecting, resume, retry
+from fastload import lease, partition, pipeline, planner, rejecting, resume, retry
 from fastload.adapter import Endpoint, PartitionSpec, ReadSpec, Selection, Source, Target
 from fastload.config import CopyOptions, Name, qualified_name
 from fastload.errors import ConfigError, FastloadError, TargetNotEmpty
@@ -460,8 +460,6 @@ async def _copy(
     run = _run_name(job)
     stored = await _claimed(job, run)
     made = stored.plan if stored else await _plan(job, run)
-    if stored and options.on_error == "reject":
-        rejecting.check(made, target, job.catalog.dialect)
     return await pipeline.run(job, made, stored)
 
 
@@ -500,17 +498,31 @@ async def _plan(job: pipeline.Job, run: str) -> Plan:
 async def _claimed(job: pipeline.Job, run: str) -> StoredRun | None:
     """Take over a stored run that may be continued; None begins anew."""
     state = job.target.state()
+    # First what can be told without taking the run from a process that may be at work for it.
+    for found in await retry.repeat(state.runs):
+        if found.plan.run == run:
+            if not job.options.fresh:
+                _check(job, found)
+            await lease.check_free(state, found, job.meter.wait_for)
     if job.options.fresh:
-        # Whoever works for it is waited for, and then finds that it is gone.
+        # Whoever still works for it is waited for, and then finds that it is gone.
         await retry.repeat(partial(state.discard, run))
         return None
     # Repeated, it only raises the epoch again.
     stored = await retry.repeat(partial(state.claim, run))
     if stored is None:
         return None
-    existing = await job.target.inspect(job.wanted)
-    resume.check(stored, job.catalog, existing, job.options, job.source.identity)
+    _check(job, stored)
+    # Only now do receipts and rows stand still, which are compared here.
+    resume.check_target(stored, await job.target.inspect(job.wanted))
     return stored
+
+
+def _check(job: pipeline.Job, stored: StoredRun) -> None:
+    """Refuse to continue what was begun otherwise, or cannot be continued as it is asked for."""
+    resume.check(stored, job.catalog, job.options, job.source.identity)
+    if job.options.on_error == "reject":
+        rejecting.check(stored.plan, job.target, job.catalog.dialect)
 
 
 def _run_name(job: pipeline.Job) -> str:

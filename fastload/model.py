@@ -545,6 +545,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         options: The options that shape the outcome, as plain data.
         losses: Lossy pairs the user has accepted, in words.
         notes: What the user should know of how the rows go, in words.
+        begun: When the run was begun, in UTC, with a random number that tells it from others of
+            its name; ``""`` until then.
         version: Version of this stored form.
     """
 
@@ -560,6 +562,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     losses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     options: dict[str, str] = {}
+    begun: str = ""
     version: int = PLAN_VERSION
 
     def _repr_html_(self) -> str:
@@ -589,6 +592,19 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     receipts: tuple[Receipt, ...] = ()
     steps: tuple[str, ...] = ()
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target shows of a process that works for a run.
+
+    Attributes:
+        told: What it is, in the target's words: a session, and where it comes from.
+        silent_s: How long ago it gave its last sign of life, perhaps in whole seconds; None where
+            this user may not see that.
+    """
+
+    told: str
+    silent_s: float | None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,16 +76,16 @@ async def run(job: Job, plan: Plan, stored: StoredRun | None) -> CopyResult:
         plan, epoch, receipts = await _continue(job, stored)
     done = set(stored.steps) if stored else set()
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(done))
-    if rejecting := _rejecting(job, plan.run):
+    if rejecting := _rejecting(job, plan):
         rejecting.settle(receipts)
     with _naming_rejects(receipts):
         async with telling_what_is_occupied(job.target, plan):
             await run_steps(job.target, plan, epoch, done=done, lanes=job.lanes, meter=job.meter)
     await _advance_sequences(job, plan.run, epoch)
     await _settle(job.target, plan.run, receipts=len(receipts), steps=len(plan.after))
-    await retry.repeat(partial(job.target.state().discard, plan.run))
+    await retry.repeat(partial(job.target.state().discard, plan.run, epoch))
     await job.target.rest()
-    earlier = sum(r.rows or 0 for r in receipts if stored and r.epoch < epoch)
+    earlier = [r for r in receipts if r.epoch != epoch]
     result = _result(plan, receipts, job.times, time.monotonic() - began, earlier)
     notes = (*result.notes, *([job.lanes.note] if job.lanes.note else []))
     result = msgspec.structs.replace(result, notes=notes)
@@ -109,16 +109,14 @@ async def run_once(job: Job, plan: Plan) -> CopyResult:
     (table,) = plan.tables
     part = Partition(table=table.source.name, index=0)
     plan = msgspec.structs.replace(
-        plan, tables=(msgspec.structs.replace(table, partitions=(part,)),)
+        _begun(plan), tables=(msgspec.structs.replace(table, partitions=(part,)),)
     )
     async with job.source.snapshot([table.source], 1) as at:
         write = partial(job.target.write_once, plan)
         rejecting = None
         if job.options.on_error == "reject":
-            # No other write may replace what this one rejects: nobody else has these rows.
-            name = f"{plan.run}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             sift = partial(cast("Sifting", job.target).sift_once, plan)
-            rejecting = _rejecting(job, name, sift=sift)
+            rejecting = _rejecting(job, plan, sift=sift)
         receipts = await _copy(job, plan, at, 0, [], write, rejecting)
     if rejecting:
         rejecting.settle(receipts)
@@ -202,11 +200,15 @@ def _merges_unseen(table: TablePlan) -> bool:
 async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
     tables = [t.source for t in plan.tables]
     async with job.source.snapshot(tables, job.options.parallel) as at:
-        plan = await partitioned(job, plan, at)
-        rejecting = _rejecting(job, plan.run)
-        epoch = await job.target.prepare(plan)
-        if rejecting:
-            rejecting.begin()
+        plan = _begun(await partitioned(job, plan, at))
+        rejecting = _rejecting(job, plan)
+        try:
+            epoch = await job.target.prepare(plan)
+        except BaseException:
+            if rejecting:
+                rejecting.settle([])
+            raise
+        await job.target.state().show(plan.run, epoch)
         receipts = await _copy(job, plan, at, epoch, [], rejecting=rejecting)
         if job.check:
             await job.target.rest()
@@ -216,6 +218,7 @@ async def _begin(job: Job, plan: Plan) -> tuple[Plan, int, list[Receipt]]:
 
 async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receipt]]:
     plan, epoch, receipts = stored.plan, stored.epoch, list(stored.receipts)
+    await job.target.state().show(plan.run, epoch)
     unfinished = _unfinished(plan, receipts)
     if not unfinished:
         return plan, epoch, receipts
@@ -224,21 +227,31 @@ async def _continue(job: Job, stored: StoredRun) -> tuple[Plan, int, list[Receip
             if any(isinstance(p.extent, PhysicalRange) for p in table.partitions):
                 plan = await _start_over(job, plan, table, at, epoch)
                 receipts = [r for r in receipts if r.table != table.source.name]
-        rejecting = _rejecting(job, plan.run, receipts)
+        rejecting = _rejecting(job, plan, receipts)
         return plan, epoch, await _copy(job, plan, at, epoch, receipts, rejecting=rejecting)
 
 
+def _begun(plan: Plan) -> Plan:
+    """Return the plan of a run that begins now."""
+    begun = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    return msgspec.structs.replace(plan, begun=begun)
+
+
 def _rejecting(
-    job: Job, files_of: str, earlier: Iterable[Receipt] = (), sift: Sift | None = None
+    job: Job, plan: Plan, earlier: Iterable[Receipt] = (), sift: Sift | None = None
 ) -> Rejecting | None:
-    """Return what sets rows aside, where rows may be; None otherwise."""
+    """Return what sets rows aside, where rows may be; None otherwise.
+
+    No other run may replace what this one rejects, also none of its name: nobody else has these
+    rows.
+    """
     if job.options.on_error != "reject":
         return None
     return Rejecting(
         job.target,
         job.options,
         dialect=job.catalog.dialect,
-        files_of=files_of,
+        files_of="-".join(filter(None, (plan.run, plan.begun))),
         sift=sift,
         earlier=earlier,
     )
@@ -342,8 +355,9 @@ async def _copy_level(
 
 
 def _begin_meter(meter: Meter, plan: Plan, receipts: Sequence[Receipt]) -> None:
-    # Before the start, since an earlier process has copied them: they are no speed of this one.
-    meter.add(rows=sum(r.rows or 0 for r in receipts), bytes=sum(r.bytes or 0 for r in receipts))
+    # Before the start: they are no speed of this process.
+    rows, bytes_ = (sum(getattr(r, what) or 0 for r in receipts) for what in ("rows", "bytes"))
+    meter.add_earlier(rows=rows, bytes=bytes_)
     meter.begin_copying(
         tables=len(plan.tables),
         rows_estimated=sum(t.source.rows for t in plan.tables),
@@ -386,7 +400,7 @@ def _result(
     receipts: Sequence[Receipt],
     times: Mapping[QualifiedName, tuple[float, float]],
     seconds: float,
-    earlier: int = 0,
+    earlier: Sequence[Receipt] = (),
 ) -> CopyResult:
     by_table: defaultdict[QualifiedName, list[Receipt]] = defaultdict(list)
     for receipt in receipts:
@@ -397,7 +411,8 @@ def _result(
         run=plan.run,
         tables=tuple(_table_result(t, by_table[t.source.name], times) for t in plan.tables),
         seconds=seconds,
-        rows_earlier=earlier,
+        rows_earlier=sum(r.rows or 0 for r in earlier),
+        bytes_earlier=sum(r.bytes or 0 for r in earlier),
         consistent=doubts is None,
         inconsistent_because=doubts,
         not_carried=plan.not_carried,

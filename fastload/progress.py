@@ -42,9 +42,15 @@ class Meter:
         self._began = clock()
         self._tables = self._tables_done = self._steps = self._steps_done = 0
         self._rows = self._bytes = self._rows_estimated = self._bytes_estimated = 0
+        self._rows_earlier = self._bytes_earlier = 0
         self._reader_s = self._writer_s = 0.0
         self._current: dict[str, None] = {}
+        self._waits_for: str | None = None
         self._samples: deque[_Sample] = deque([(self._began, 0, 0, 0.0, 0.0)])
+
+    def wait_for(self, whom: str | None) -> None:
+        """Show what the run waits for before it begins."""
+        self._waits_for = whom
 
     def begin_copying(self, *, tables: int, rows_estimated: int, bytes_estimated: int) -> None:
         """Enter the phase ``copying`` with what the plan expects."""
@@ -66,6 +72,11 @@ class Meter:
         """Count rows and bytes; negative where a partition was rolled back."""
         self._rows += rows
         self._bytes += bytes
+
+    def add_earlier(self, *, rows: int, bytes: int) -> None:
+        """Count rows and bytes that earlier processes of the run have copied."""
+        self._rows_earlier, self._bytes_earlier = rows, bytes
+        self.add(rows=rows, bytes=bytes)
 
     def add_waits(self, waits: Waits) -> None:
         """Count seconds that reader and writer of a lane waited, since the last call."""
@@ -116,6 +127,9 @@ class Meter:
             steps_done=self._steps_done,
             steps_total=self._steps,
             lanes=self.lanes,
+            rows_earlier=self._rows_earlier,
+            bytes_earlier=self._bytes_earlier,
+            waits_for=self._waits_for,
         )
 
     def _sample(self) -> _Sample:
@@ -167,12 +181,13 @@ def line_display(
     stream: IO[str], clock: Callable[[], float] = time.monotonic, every_s: float = LINE_EVERY_S
 ) -> Show:
     """Return what prints a line every ten seconds, on a new phase, and at the end."""
-    last: list[Any] = [None, 0.0]
+    last: list[Any] = [(None, False), 0.0]
 
     def show(progress: Progress) -> None:
         now = clock()
-        if progress.phase != last[0] or now - last[1] >= every_s:
-            last[:] = progress.phase, now
+        phase = (progress.phase, progress.waits_for is not None)
+        if phase != last[0] or now - last[1] >= every_s:
+            last[:] = phase, now
             print(progress_line(progress), file=stream, flush=True)
 
     return show

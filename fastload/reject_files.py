@@ -1,8 +1,8 @@
 """Files of rejected rows: one Parquet file for each partition that has any.
 
 A file has the columns of the rows under the target's names, in their Arrow form, and after them
-what is wrong with each. Its name follows from run, table and partition alone, so that a partition
-that is repeated replaces its file.
+what is wrong with each. Its name follows from one begun run, table and partition alone, so that a
+partition that is repeated replaces its file, and a later run of the same name does not.
 """
 
 from __future__ import annotations

@@ -100,11 +100,6 @@ class Rejecting:
         exact = tuple(c for c, fit in _fits(table, self._target, self._dialect) if not fit.native)
         return msgspec.structs.replace(table, wire=None, exact=exact)
 
-    def begin(self) -> None:
-        """Remove what an earlier run of this name has left; before the first row."""
-        reject_files.clear(self._folder, self._run)
-        reject_files.make_folder(self._folder, self._run)
-
     def settle(self, receipts: Sequence[Receipt]) -> None:
         """Remove files that no receipt stands for, as of a partition that went in later."""
         keep = {Path(r.rejects) for r in receipts if r.rejects}

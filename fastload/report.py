@@ -26,12 +26,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         phase: ``"planning"``, ``"copying"``, ``"steps"`` (indexes, keys, …), ``"verifying"`` or
             ``"done"``.
-        rows: Rows of finished and running partitions.
+        rows: Rows of finished and running partitions, with those of ``rows_earlier``.
         rows_estimated: The source's estimate for the whole run; may be below ``rows``.
         rows_per_s: Rate of the last seconds; likewise ``bytes_per_s``.
         eta_s: Seconds until the rows are in, or None while there is nothing to tell it from.
         waiting: The side that waits for the other: ``"reader"``, ``"writer"`` or None.
         current: Tables being copied now.
+        rows_earlier: Rows that earlier processes of the run had copied; likewise ``bytes_earlier``.
+        waits_for: What the run waits for before it begins, in words; None where nothing.
         lanes: Partitions or steps that are worked at side by side at most; fewer than asked for
             where a server gives no more connections.
     """
@@ -52,6 +54,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     steps_done: int = 0
     steps_total: int = 0
     lanes: int = 0
+    rows_earlier: int = 0
+    bytes_earlier: int = 0
+    waits_for: str | None = None
 
     @property
     def bottleneck(self) -> str | None:
@@ -98,7 +103,9 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a copy has done.
 
     Attributes:
-        rows_earlier: Rows that an earlier process of the run had copied; ``rows`` has them too.
+        seconds: That this process took.
+        rows_earlier: Rows that earlier processes of the run had copied; ``rows`` has them too.
+        bytes_earlier: Likewise, of ``bytes``.
         consistent: Whether all rows come from one cut of the source.
         inconsistent_because: Why not.
         not_carried: Objects of the source that the target does not have.
@@ -112,6 +119,7 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[TableResult, ...]
     seconds: float
     rows_earlier: int = 0
+    bytes_earlier: int = 0
     consistent: bool = True
     inconsistent_because: str | None = None
     not_carried: tuple[NotCarried, ...] = ()
@@ -167,11 +175,9 @@ class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe_result(result: CopyResult) -> str:
     """Return a result as text: one line, then one per table, then what was left out."""
-    rows, tables = count(result.rows, "row"), count(len(result.tables), "table")
-    took = f"{size(result.bytes)} in {duration(result.seconds)}"
-    lines = [f"copied {rows} of {tables}, {took} (run {result.run})"]
-    if result.rows_earlier:
-        lines.append(f"  {count(result.rows_earlier, 'row')} of them earlier, in what it continues")
+    lines = [f"copied {copied(result)} (run {result.run})"]
+    if earlier := earlier_line(result):
+        lines.append(f"  {earlier}")
     width = max((len(_title(t)) for t in result.tables), default=0)
     lines += [
         f"  {_title(t):<{width}}  {t.rows:>14,} rows  {size(t.bytes):>9}  {t.route}"
@@ -186,6 +192,22 @@ def describe_result(result: CopyResult) -> str:
     lines += f"verified: {result.verification}".splitlines() if result.verification else []
     lines += _listed("notes", result.notes)
     return "\n".join(map(visible, lines))
+
+
+def copied(result: CopyResult) -> str:
+    """Return what this process has copied, in its seconds."""
+    rows = count(result.rows - result.rows_earlier, "row")
+    bytes_ = size(result.bytes - result.bytes_earlier)
+    tables = count(len(result.tables), "table")
+    return f"{rows} of {tables}, {bytes_} in {duration(result.seconds)}"
+
+
+def earlier_line(result: CopyResult) -> str | None:
+    """Return what earlier processes of the run have copied, and what there is with it."""
+    if not result.rows_earlier:
+        return None
+    before = f"{count(result.rows_earlier, 'row')}, {size(result.bytes_earlier)}"
+    return f"an earlier start had copied {before}: {count(result.rows, 'row')} are there now"
 
 
 def nulled_lines(result: CopyResult) -> list[str]:
@@ -245,11 +267,14 @@ def progress_line(progress: Progress) -> str:
     """Return a snapshot as one line: share, rows, rates, time left, the slower side."""
     p = progress
     if p.phase == "planning":
-        return f"planning, {duration(p.seconds)}"
+        return f"{visible(p.waits_for or 'planning')}, {duration(p.seconds)}"
     share = f"{100 * p.fraction:.0f} %, " if p.fraction is not None else ""
     done = f"{p.tables_done}/{p.tables_total} tables, {count(p.rows, 'row')}, {size(p.bytes)}"
     if p.phase == "done":
-        return f"done: {done} in {duration(p.seconds)}"
+        copied = f"{count(p.rows - p.rows_earlier, 'row')}, {size(p.bytes - p.bytes_earlier)}"
+        earlier = f"; {count(p.rows_earlier, 'row')} earlier" if p.rows_earlier else ""
+        tables = f"{p.tables_done}/{p.tables_total} tables"
+        return f"done: {tables}, {copied} in {duration(p.seconds)}{earlier}"
     if p.phase == "verifying":
         return f"{done}; comparing, {duration(p.seconds)}"
     if p.phase == "steps":

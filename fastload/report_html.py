@@ -33,10 +33,9 @@ _STYLE = """<style>
 
 def result_fragment(result: CopyResult) -> str:
     """Return a result for a notebook's cell."""
-    rows, tables = report.count(result.rows, "row"), report.count(len(result.tables), "table")
-    took = f"{report.size(result.bytes)} in {report.duration(result.seconds)}"
     parts = [
-        f"<p><b>{rows}</b> of {tables}, {took}; run <code>{escape(result.run)}</code></p>",
+        f"<p><b>{report.copied(result)}</b>; run <code>{escape(result.run)}</code></p>",
+        _paragraph(report.earlier_line(result)),
         _warning(result),
         _result_table(result.tables),
         _list("Rejected rows", report.rejected_lines(result)),
@@ -136,6 +135,10 @@ def wrapped_table(
 def escape(text: str) -> str:
     """Return a line of text as HTML that shows all of its characters."""
     return html.escape(visible(text))
+
+
+def _paragraph(text: str | None) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _wrapped(parts: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from fastload.config import CopyOptions
 from fastload.errors import ResumeRefused, StateError, TargetNotEmpty
@@ -11,20 +11,26 @@ from fastload.model import Catalog, Inspection, Plan, StoredRun, Table, TablePla
 from fastload.stored_plan import check_known
 
 
-def check(
-    stored: StoredRun, catalog: Catalog, existing: Inspection, options: CopyOptions, source: str
-) -> None:
+def check(stored: StoredRun, catalog: Catalog, options: CopyOptions, source: str) -> None:
     """Refuse with every difference in words.
 
     Raises:
-        ResumeRefused: The run was begun otherwise, or its rows are no longer in the target.
+        ResumeRefused: The run was begun otherwise.
     """
     check_known(stored.plan)
-    found = [
-        *_of_options(stored, options, source),
-        *_of_tables(stored, catalog),
-        *_of_target(stored, existing),
-    ]
+    _refuse(stored, [*_of_options(stored, options, source), *_of_tables(stored, catalog)])
+
+
+def check_target(stored: StoredRun, existing: Inspection) -> None:
+    """Refuse where the target does not have what the run's receipts say; of a claimed run.
+
+    Raises:
+        ResumeRefused: Its rows are no longer there, or others are.
+    """
+    _refuse(stored, list(_of_target(stored, existing)))
+
+
+def _refuse(stored: StoredRun, found: Sequence[str]) -> None:
     if found:
         raise ResumeRefused(
             f"run {stored.plan.run!r} was begun otherwise: {'; '.join(found)}",

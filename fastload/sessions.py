@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
 
@@ -13,6 +13,9 @@ from fastload.errors import ConnectionLost, TooManyConnections
 from fastload.tasks import in_full
 from fastload.url import Url
 from fastload.watching import Watch
+
+if TYPE_CHECKING:
+    from fastload.lease import Lease
 
 ConnectionT = TypeVar("ConnectionT")
 
@@ -85,6 +88,10 @@ class Sessions(Generic[ConnectionT]):
 
     Guarantees: a connection whose use raised, or was cancelled, is closed and never lent again;
     closing takes at most ``_CLOSE_S``. Relies on: one event loop.
+
+    Attributes:
+        lease: What shows that this process lives, where something does. It has one of these
+            connections, until somebody else gets none.
     """
 
     def __init__(self, driver: Driver[ConnectionT], endpoint: Url | Any, *, limit: int) -> None:
@@ -94,6 +101,7 @@ class Sessions(Generic[ConnectionT]):
         self._idle: list[ConnectionT] = []
         self._open = 0
         self._used: dict[int, ConnectionT] = {}
+        self.lease: Lease[ConnectionT] | None = None
         # The caller's pool may have no connection to spare.
         watched = isinstance(endpoint, Url)
         self._watch = Watch(driver, endpoint, self._used.values) if watched else None
@@ -190,6 +198,8 @@ class Sessions(Generic[ConnectionT]):
             try:
                 return await self._driver.open(self._endpoint)
             except TooManyConnections as error:
+                if self.lease is not None and await self.lease.give_up():
+                    attempts = retry.Attempts()  # until the server has noticed
                 await attempts.pause_after(error)
 
     async def _end(self, connection: ConnectionT) -> None:
@@ -223,9 +233,16 @@ class Sessions(Generic[ConnectionT]):
 
     async def end(self) -> None:
         """Close what is idle, and look after the others no more."""
+        await self.end_lease()
         if self._watch is not None:
             await self._watch.end()
         await self.close()
+
+    async def end_lease(self) -> None:
+        """Show no longer that this process lives."""
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            await lease.end()
 
     async def _close_one(self, connection: ConnectionT) -> None:
         self._open -= 1

@@ -6,6 +6,7 @@ tables.
 
 from __future__ import annotations
 
+import secrets
 import zlib
 from collections.abc import Iterable
 
@@ -21,6 +22,18 @@ class _Version(msgspec.Struct):
     source: str = ""
     target: str = ""
     mode: str = ""
+
+
+def first_epoch() -> int:
+    """Return the epoch of a run that is stored for the first time; claims raise it one by one.
+
+    It is one that no run of this name had before. Names come again, every night where they are
+    derived from the options, and what is stored goes with the run: numbers that began at 1 would
+    let a process that stood still since an earlier run of the name write into the present one. A
+    random number needs no memory, where a counter would have to outlive the run and a clock may be
+    set back. It fits a signed 64-bit column, and leaves room for any number of claims.
+    """
+    return secrets.randbits(61) + 1
 
 
 def pack(plan: Plan) -> bytes:

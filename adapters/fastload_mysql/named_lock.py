@@ -33,7 +33,7 @@ async def holding(connection: Connection, *what: str) -> AsyncIterator[None]:
     Raises:
         Held: After the lock timeout.
     """
-    name = _name(what)
+    name = lock_name(*what)
     got = await connection.fetchval("SELECT GET_LOCK(%s, %s)", (name, LOCK_TIMEOUT_S))
     if got != 1:
         raise Held(await connection.fetchval("SELECT IS_USED_LOCK(%s)", (name,)))
@@ -41,7 +41,7 @@ async def holding(connection: Connection, *what: str) -> AsyncIterator[None]:
     await connection.fetchval("SELECT RELEASE_LOCK(%s)", (name,))
 
 
-def _name(what: tuple[str, ...]) -> str:
+def lock_name(*what: str) -> str:
     """Return a name of at most 64 characters, which servers tell apart by letters alone."""
     told = "\0".join(what).encode()
     return f"fastload:{hashlib.blake2b(told, digest_size=16).hexdigest()}"

@@ -13,8 +13,9 @@ import msgspec
 
 from fastload import resume
 from fastload.errors import StateError, TargetError
-from fastload.model import Kept, Plan, StoredRun, TablePlan
-from fastload.stored_plan import check_none_unknown, is_known, pack, unpack
+from fastload.model import Kept, Plan, StoredRun, TablePlan, Worker
+from fastload.stored_plan import check_none_unknown, first_epoch, is_known, pack, unpack
+from fastload_mysql import living
 from fastload_mysql.connection import Connection
 from fastload_mysql.driver import Sessions
 from fastload_mysql.receipts import as_text, complete_receipts, naming_orphans
@@ -41,12 +42,13 @@ async def check_free(connection: Connection, tables: Tables, plan: Plan) -> list
 
 
 async def store_plan(connection: Connection, tables: Tables, plan: Plan) -> int:
-    """Insert the run with its plan, and return its epoch, 1."""
+    """Insert the run with its plan, and return its epoch."""
+    epoch = first_epoch()
     await connection.execute(
-        f"INSERT INTO {tables.runs} VALUES (%s, 1, {_bytes(pack(plan))}, UTC_TIMESTAMP(6))",
-        (stored_key(plan.run),),
+        f"INSERT INTO {tables.runs} VALUES (%s, %s, {_bytes(pack(plan))}, UTC_TIMESTAMP(6))",
+        (stored_key(plan.run), epoch),
     )
-    return 1
+    return epoch
 
 
 async def replace_table_plan(
@@ -81,11 +83,24 @@ async def fence(
             raise
         held = None
     if not held:
-        raise StateError(
-            f"run {run!r} was taken over by another process; this one stops",
-            side="target",
-            hint="nothing is lost: let the other process go on",
-        )
+        raise _fenced(run)
+
+
+def _fenced(run: str) -> StateError:
+    return StateError(
+        f"run {run!r} was taken over by another process; this one stops",
+        side="target",
+        hint="nothing is lost: let the other process go on",
+    )
+
+
+async def _check_own(connection: Connection, tables: Tables, run: str, epoch: int) -> None:
+    """Refuse to forget a run that another process has claimed, or begun anew."""
+    query = f"SELECT epoch FROM {tables.runs} WHERE run = %s FOR UPDATE"
+    async with naming_orphans(connection, tables, run):
+        found = await connection.fetchval(query, (stored_key(run),))
+    if found not in (epoch, None):
+        raise _fenced(run)
 
 
 async def has_step(connection: Connection, tables: Tables, run: str, step: str) -> bool:
@@ -150,6 +165,14 @@ class MysqlState:
                 await tables.make_durable(connection)
             return stored[0] if found else None
 
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for the run."""
+        living.show(self._sessions, self._tables, run, epoch)
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for the run."""
+        return await living.find(self._sessions, self._tables, run, epoch)
+
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run, oldest first."""
         async with self._sessions.lend() as connection:
@@ -157,14 +180,21 @@ class MysqlState:
                 return []
             return await self._stored(connection, "ORDER BY prepared", ())
 
-    async def discard(self, run: str) -> None:
+    async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run; the last one takes the tables with it."""
+        await self._discard(run, epoch)
+        if epoch is not None:
+            await self._sessions.end_lease()
+
+    async def _discard(self, run: str, epoch: int | None) -> None:
         async with self._sessions.lend() as connection:
             if not await self._tables.begun(connection):
                 return
             async with self._tables.alone(connection):
                 if await self._tables.there(connection):
                     async with transaction(connection):
+                        if epoch is not None:
+                            await _check_own(connection, self._tables, run, epoch)
                         await delete(connection, self._tables, run)
                     await self._tables.make_durable(connection)
                 await self._tables.drop_if_unused(connection)

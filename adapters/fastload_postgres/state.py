@@ -15,9 +15,9 @@ import msgspec
 
 from fastload import resume
 from fastload.errors import StateError
-from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan
-from fastload.stored_plan import check_none_unknown, is_known, pack, unpack
-from fastload_postgres import proof
+from fastload.model import Cut, Kept, Plan, QualifiedName, Receipt, StoredRun, TablePlan, Worker
+from fastload.stored_plan import check_none_unknown, first_epoch, is_known, pack, unpack
+from fastload_postgres import living, proof
 from fastload_postgres.connection import Connection, Sessions
 from fastload_postgres.orphans import naming_orphans
 
@@ -91,7 +91,7 @@ async def make(connection: Connection) -> None:
 
 
 async def store_plan(connection: Connection, plan: Plan) -> int:
-    """Insert the run with its plan and return its epoch, 1; ``make`` has the lock.
+    """Insert the run with its plan and return its epoch; ``make`` has the lock.
 
     Raises:
         StateError: The run is there already, or another is filling one of its tables.
@@ -99,9 +99,10 @@ async def store_plan(connection: Connection, plan: Plan) -> int:
     for other in await check_free(connection, plan):
         await _delete(connection, other)
     stored = await connection.fetchval(
-        f"INSERT INTO {SCHEMA}.runs (run, epoch, plan) VALUES ($1, 1, $2) "
+        f"INSERT INTO {SCHEMA}.runs (run, epoch, plan) VALUES ($1, $2, $3) "
         "ON CONFLICT DO NOTHING RETURNING epoch",
         plan.run,
+        first_epoch(),
         pack(plan),
     )
     if stored is None:
@@ -223,6 +224,14 @@ class PostgresState:
                 )
                 return await _stored(connection, row) if row else None
 
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this process works for the run."""
+        living.show(self._sessions, run, epoch)
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who shows that it works for the run."""
+        return await living.find(self._sessions, run, epoch)
+
     async def runs(self) -> Sequence[StoredRun]:
         """Return every stored run, oldest first."""
         async with self._sessions.lend() as connection:
@@ -233,17 +242,37 @@ class PostgresState:
             )
             return [await _stored(connection, row) for row in rows]
 
-    async def discard(self, run: str) -> None:
+    async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run; the last one takes the schema with it."""
+        await self._discard(run, epoch)
+        if epoch is not None:
+            await self._sessions.end_lease()
+
+    async def _discard(self, run: str, epoch: int | None) -> None:
         async with naming_orphans(self._sessions, run), self._sessions.lend() as connection:
             if not await connection.fetchval(_EXISTS):
                 return
             async with connection.transaction():
                 await connection.execute("SET LOCAL synchronous_commit = on")
                 await connection.execute(_LOCK)
+                if not await connection.fetchval(_EXISTS):
+                    return  # whoever had the lock has forgotten the last run
+                if epoch is not None:
+                    await _check_own(connection, run, epoch)
                 await _delete(connection, run)
                 if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {SCHEMA}.runs)"):
                     await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+async def _check_own(connection: Connection, run: str, epoch: int) -> None:
+    """Refuse to forget a run that another process has claimed, or begun anew.
+
+    Raises:
+        StateError: It has.
+    """
+    query = f"SELECT epoch FROM {SCHEMA}.runs WHERE run = $1 FOR UPDATE"
+    if await connection.fetchval(query, run) not in (epoch, None):
+        raise _fenced(run)
 
 
 async def _delete(connection: Connection, run: str) -> None:

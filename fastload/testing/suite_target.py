@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -417,7 +417,7 @@ class TargetSuite(Hooks):
             await self.fill(endpoint, NAME, items(0), ("id",))
         async with self.adapter.target(endpoint, connections=2) as target:
             first = await _planned(target, (), mode=begun)
-            await target.prepare(first)
+            epoch = await target.prepare(first)
             second = await _planned(target, (), mode=then, run="second")
             if outcome == "refused":
                 with pytest.raises(StateError, match=f"belongs to run '{_RUN}'"):
@@ -426,7 +426,7 @@ class TargetSuite(Hooks):
                 await target.prepare(second)
             runs = {stored.plan.run for stored in await target.state().runs()}
             if outcome == "forgotten":
-                receipt = Receipt(run=_RUN, epoch=1, table=NAME, partition=0)
+                receipt = Receipt(run=_RUN, epoch=epoch, table=NAME, partition=0)
                 with pytest.raises(StateError):
                     await target.write(first.tables[0], Rows(items(10)), receipt)
         expected = {"refused": {_RUN}, "forgotten": {"second"}, "kept": {_RUN, "second"}}
@@ -462,6 +462,62 @@ class TargetSuite(Hooks):
             assert await state.claim(_RUN) is None
             assert await state.runs() == []
         assert len(await self.rows(endpoint, NAME)) == 10
+
+    async def test_a_run_of_the_same_name_is_another(self, endpoint: Endpoint) -> None:
+        """Whoever worked for one that was forgotten neither writes into it nor forgets it."""
+        async with self._prepared(endpoint) as run:
+            target, state = run.target, run.target.state()
+            await state.discard(_RUN)
+            plan = await _planned(target, (), mode="truncate")
+            now = replace(run, plan=plan, epoch=await target.prepare(plan))
+            with pytest.raises(StateError):
+                await target.write(run.table, Rows(items(10)), run.receipt())
+            if target.capabilities.rejects:
+                with pytest.raises(StateError):
+                    await _sifting(target).sift(run.table, run.receipt(), _no_work)
+            for step in run.plan.after:
+                with pytest.raises(StateError):
+                    await target.run_step(step, _RUN, run.epoch)
+            with pytest.raises(StateError):
+                await target.restart(_RUN, run.epoch, run.table)
+            with pytest.raises(StateError):
+                await state.discard(_RUN, run.epoch)
+            await self._nothing_is_left(endpoint, now)
+            done = await target.write(now.table, Rows(items(20)), now.receipt())
+            assert [stored.receipts for stored in await state.runs()] == [(done,)]
+            claimed = await state.claim(_RUN)
+            assert claimed is not None
+            with pytest.raises(StateError):
+                await state.discard(_RUN, now.epoch)
+            for _ in range(2):  # again, where the answer was lost
+                await state.discard(_RUN, claimed.epoch)
+            assert await state.runs() == []
+        assert await self.rows(endpoint, NAME) == tuples(items(20))
+
+    @pytest.mark.parametrize("end", ["discarded", "closed"])
+    async def test_who_works_for_a_run_is_seen_while_it_lives(
+        self, endpoint: Endpoint, end: str
+    ) -> None:
+        """By others, and until the run ends by its epoch or the target is closed."""
+        async with self.adapter.target(endpoint, connections=1) as other:
+            state = other.state()
+            async with self._prepared(endpoint) as run:
+                look = partial(state.worker, _RUN, run.epoch)
+                assert await look() is None
+                await run.target.state().show(_RUN, run.epoch)
+                await _until(look, there=True)
+                await anyio.sleep(2.5)
+                worker = await look()
+                assert worker is not None
+                assert worker.told
+                assert worker.silent_s is not None
+                assert worker.silent_s < 2.5
+                assert await state.worker(_RUN, run.epoch + 1) is None
+                assert await state.worker("another", run.epoch) is None
+                if end == "discarded":
+                    await run.target.state().discard(_RUN, run.epoch)
+                    await _until(look, there=False)
+            await _until(look, there=False)
 
     async def test_the_translated_catalogue_stays_as_it_is(self, endpoint: Endpoint) -> None:
         """A catalogue in the target's own dialect comes back unchanged."""
@@ -502,6 +558,14 @@ class TargetSuite(Hooks):
         async with self.adapter.target(endpoint, connections=2) as target:
             plan = await _planned(target, sequences)
             yield Prepared(target, plan, await target.prepare(plan))
+
+
+async def _until(look: Callable[[], Awaitable[object]], *, there: bool) -> None:
+    for _ in range(200):
+        if (await look() is not None) == there:
+            return
+        await anyio.sleep(0.05)
+    raise AssertionError(f"it should be {'there' if there else 'gone'}")
 
 
 def _sifting(target: Target) -> Sifting:

@@ -155,13 +155,30 @@ async def test_rows_that_were_mended_leave_no_file(pair, tmp_path):
         await fastload.copy(
             pair.source.url, pair.target.url, **options(tmp_path) | {"reject_limit": 0}
         )
-    folder = tmp_path / "killed"
+    (folder,) = tmp_path.glob("killed-*")
     (folder / "public.t.0.parquet").write_bytes(b"of an earlier attempt")
     (folder / ".public.t.0.parquet.0a1b.part").write_bytes(b"likewise")
     pair.source.run("UPDATE t SET v = 0")
     result = await fastload.copy(pair.source.url, pair.target.url, **options(tmp_path))
     assert (result.rows, result.rejected) == (2, 0)
     assert [f for f in tmp_path.rglob("*") if f.is_file()] == []
+
+
+@few_pairs
+@pytest.mark.faults
+async def test_the_same_call_again_keeps_the_files_of_the_first(pair, tmp_path):
+    """Both have ended well, under one name; the rows in their files are nowhere else."""
+    pair.source.run("CREATE TABLE t (id int PRIMARY KEY, v int, filler text)")
+    pair.source.run("INSERT INTO t VALUES (1, -1, ''), (2, 1, ''), (3, -3, '')")
+    pair.target.run("CREATE TABLE t (id int, v int CHECK (v >= 0), filler text)")
+    files = []
+    for rejected in ([1, 3], [3]):
+        result = await fastload.copy(pair.source.url, pair.target.url, **options(tmp_path))
+        assert (result.rows, result.rejected) == (3 - len(rejected), len(rejected))
+        files += result.tables[0].rejects
+        pair.source.run("UPDATE t SET v = 0 WHERE id = 1")
+    assert [pq.read_table(f)["id"].to_pylist() for f in files] == [[1, 3], [3]]
+    assert len(in_files(tmp_path)) == 3
 
 
 @few_pairs

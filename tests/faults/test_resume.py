@@ -146,7 +146,7 @@ async def test_a_process_that_lost_its_run_stops(big):
         async with target.asking() as ask:
             while not await ask(done):
                 await asyncio.sleep(0.002)
-        await asyncio.to_thread(target.run, f"UPDATE {target.state('runs')} SET epoch = 2")
+        await asyncio.to_thread(target.run, f"UPDATE {target.state('runs')} SET epoch = epoch + 1")
 
     claiming = asyncio.create_task(claim())
     with pytest.raises(StateError, match="taken over"):

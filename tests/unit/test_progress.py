@@ -163,6 +163,7 @@ def test_phases_after_the_rows(meter, clock):
     ("progress", "line"),
     [
         (Progress(phase="planning", seconds=1.25), "planning, 1.2 s"),
+        (Progress(phase="planning", seconds=2, waits_for="waits for x"), "waits for x, 2.0 s"),
         (
             Progress(
                 phase="copying", tables_done=1, tables_total=2, rows=1500, bytes=5 * MB,
@@ -178,6 +179,10 @@ def test_phases_after_the_rows(meter, clock):
             Progress(phase="steps", tables_total=1, tables_done=1, rows=1, steps_total=4),
             "1/1 tables, 1 row, 0 B; step 0 of 4, 0.0 s",
         ),
+        (
+            Progress(phase="done", rows=30, bytes=900, rows_earlier=20, bytes_earlier=600),
+            "done: 0/0 tables, 10 rows, 300 B in 0.0 s; 20 rows earlier",
+        ),
         (Progress(phase="done", seconds=3661), "done: 0/0 tables, 0 rows, 0 B in 1 h 1 min"),
     ],
 )  # fmt: skip
@@ -191,8 +196,11 @@ def test_a_log_gets_a_line_every_ten_seconds_and_on_a_new_phase(clock):
     for phase, pause_s in (("planning", 0), ("planning", 9), ("planning", 2), ("copying", 1)):
         clock.now_s += pause_s
         show(Progress(phase=phase))
+    for waits_for in ("waits", "waits", None):
+        show(Progress(phase="planning", waits_for=waits_for))
     lines = out.getvalue().splitlines()
-    assert [line.split(",")[0] for line in lines] == ["planning", "planning", "0/0 tables"]
+    told = ["planning", "planning", "0/0 tables", "waits", "planning"]
+    assert [line.split(",")[0] for line in lines] == told
 
 
 def test_a_stream_that_is_no_terminal_gets_lines():
@@ -228,4 +236,5 @@ def test_a_continued_run_does_not_count_its_receipts_as_speed(clock):
     clock.now_s += 5
     told = meter.snapshot()
     assert (told.rows, told.bytes, told.rows_per_s, told.eta_s) == (600, 60 * MB, 0.0, None)
+    assert (told.rows_earlier, told.bytes_earlier) == (600, 60 * MB)
     assert (told.tables_done, told.rows_estimated) == (0, 1000)

@@ -14,12 +14,20 @@ import pytest
 import fastload
 from fastload import cli
 from fastload.config import CopyOptions
-from fastload.errors import ConfigError, EncodeError, PlanError, RejectLimit, SourceError
+from fastload.errors import (
+    ConfigError,
+    EncodeError,
+    PlanError,
+    RejectLimit,
+    SourceError,
+    TargetError,
+)
 from fastload.misfits import Misfit, misfits_of, with_misfits
 from fastload.model import Column, Cut, QualifiedName, Receipt, Seal, Table, TablePlan
 from fastload.reject_files import Reason, RejectFile, file_of
 from fastload.sifting import Held, Sifter
 from fastload.testing.memory import database, forget
+from fastload.testing.memory.target import MemoryTarget
 from fastload.transform import Renamed
 from fastload.written import Written
 
@@ -60,6 +68,39 @@ async def test_each_row_is_loaded_or_in_a_file(ends, tmp_path):
     assert sorted(there) == [i for i in range(1000) if i not in bad]
 
 
+async def test_a_run_of_the_same_name_leaves_the_files_of_the_one_before(ends, tmp_path):
+    """Also one that fails; nobody else has the rows in them."""
+    source, target = ends
+    await fill(source, [1, 1 << 40, 3])
+    await fill(target, [], pa.int32())
+    made = []
+    for limit in (1, 1, 0, 1):
+        copying = fastload.copy(
+            source, target, mode="append", **options(tmp_path, reject_limit=limit)
+        )
+        if limit:
+            made += (await copying).tables[0].rejects
+        else:
+            with pytest.raises(RejectLimit):
+                await copying
+    assert len(set(made)) == 3
+    assert {str(f) for f in tmp_path.rglob("*") if f.is_file()} == set(made)
+    assert [pq.read_table(f)["id"].to_pylist() for f in made] == [[1]] * 3
+
+
+async def test_a_run_that_cannot_begin_leaves_no_folder(ends, tmp_path, monkeypatch):
+    source, target = ends
+    await fill(source, [1])
+
+    async def prepare(target, plan):
+        raise TargetError("no")
+
+    monkeypatch.setattr(MemoryTarget, "prepare", prepare)
+    with pytest.raises(TargetError):
+        await fastload.copy(source, target, **options(tmp_path / "refused"))
+    assert list((tmp_path / "refused").iterdir()) == []
+
+
 def options(folder, **others):
     return {"on_error": "reject", "rejects": folder, **others}
 
@@ -80,7 +121,6 @@ async def test_the_limit_is_the_most_that_is_rejected(ends, tmp_path, limit, fit
 
 def test_a_target_without_savepoints_is_refused(ends, tmp_path, monkeypatch):
     from fastload.adapter import TargetCapabilities
-    from fastload.testing.memory.target import MemoryTarget
 
     fastload.blocking.write(pa.table({"v": [1]}), ends[0], "public.t")
     monkeypatch.setattr(MemoryTarget, "capabilities", TargetCapabilities())

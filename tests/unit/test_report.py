@@ -83,6 +83,17 @@ def test_text_of_a_result():
     )
 
 
+def test_a_continued_run_tells_what_this_process_took_its_seconds_for():
+    told = result(rows_earlier=1200, bytes_earlier=3_400_000)
+    assert str(told).splitlines()[:2] == [
+        "copied 1 row of 2 tables, 10 B in 2.0 s (run nightly)",
+        "  an earlier start had copied 1,200 rows, 3.4 MB: 1,201 rows are there now",
+    ]
+    seen = Elements(told.html()).text
+    assert "1 row of 2 tables, 10 B in 2.0 s" in seen
+    assert "had copied 1,200 rows, 3.4 MB: 1,201 rows are there now" in seen
+
+
 def test_text_tells_what_is_missing():
     left = NotCarried("view", "public.v", "views are not copied yet")
     facts = {"consistent": False, "inconsistent_because": "two cuts", "losses": ("x",)}

@@ -34,7 +34,11 @@ class MemoryAdapter:
     @asynccontextmanager
     async def target(self, endpoint: Endpoint, *, connections: int) -> AsyncIterator[MemoryTarget]:
         """Open a database to write."""
-        yield MemoryTarget(_database(endpoint))
+        target = MemoryTarget(_database(endpoint))
+        try:
+            yield target
+        finally:
+            target.end()
 
 
 def _database(endpoint: Endpoint) -> MemoryDatabase:

@@ -50,6 +50,7 @@ class MemoryDatabase:
     runs: dict[str, StoredPlan] = field(default_factory=dict)
     receipts: dict[ReceiptKey, Receipt] = field(default_factory=dict)
     writing: dict[ReceiptKey, anyio.Lock] = field(default_factory=dict)
+    workers: dict[tuple[str, int], object] = field(default_factory=dict)
 
     def create(self, table: Table) -> None:
         """Make an empty table; nothing happens where it is there already."""

@@ -34,8 +34,10 @@ from fastload.model import (
     Steps,
     StoredRun,
     TablePlan,
+    Worker,
 )
 from fastload.model import Sequence as SequenceModel
+from fastload.stored_plan import first_epoch
 from fastload.testing.memory import schema
 from fastload.testing.memory.database import MemoryDatabase, StoredPlan, check, check_key, keys_of
 from fastload.testing.memory.source import DEFAULT_SCHEMA
@@ -89,8 +91,8 @@ class MemoryTarget:
         for step in plan.before:
             for statement in step.statements:
                 execute(self._database, statement)
-        self._database.runs[plan.run] = StoredPlan(plan, epoch=1)
-        return 1
+        stored = self._database.runs[plan.run] = StoredPlan(plan, first_epoch())
+        return stored.epoch
 
     async def run_step(self, step: Step, run: str, epoch: int, *, width: int = 1) -> None:
         """Run a step that is not done."""
@@ -301,7 +303,13 @@ class MemoryTarget:
 
     def state(self) -> MemoryState:
         """Return the runs of this database."""
-        return MemoryState(self._database)
+        return MemoryState(self._database, self)
+
+    def end(self) -> None:
+        """Show no longer that this target works for a run."""
+        workers = self._database.workers
+        for key in [k for k, target in workers.items() if target is self]:
+            del workers[key]
 
     async def examine(self) -> Sequence[Finding]:
         """Return how many runs are stored."""
@@ -325,8 +333,18 @@ def _counted(batches: Sequence[pa.Table], nulled: int = 0) -> Written:
 class MemoryState:
     """The state store of one database."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, target: MemoryTarget) -> None:
         self._database = database
+        self._target = target
+
+    async def show(self, run: str, epoch: int) -> None:
+        """Let others see that this target works for the run."""
+        self._database.workers[run, epoch] = self._target
+
+    async def worker(self, run: str, epoch: int) -> Worker | None:
+        """Return who works for the run; who stands still shares that with whoever asks."""
+        there = (run, epoch) in self._database.workers
+        return Worker(told="a target of this process", silent_s=0.0) if there else None
 
     async def claim(self, run: str) -> StoredRun | None:
         """Raise the run's epoch and return what is stored of it."""
@@ -340,8 +358,12 @@ class MemoryState:
         """Return every stored run."""
         return [self._told(run) for run in self._database.runs]
 
-    async def discard(self, run: str) -> None:
+    async def discard(self, run: str, epoch: int | None = None) -> None:
         """Forget the run."""
+        if epoch is not None and run in self._database.runs:
+            self._database.fence(run, epoch)
+        if epoch is not None:
+            self._database.workers.pop((run, epoch), None)
         self._database.runs.pop(run, None)
         for key in [k for k in self._database.receipts if k[0] == run]:
             del self._database.receipts[key]

@@ -48,10 +48,11 @@ def session(database):
 
 
 async def stopped(other, database):
-    """Leave a run whose table is not copied: its rows are refused at first."""
+    """Leave a run whose rows are refused at first, and return its epoch."""
     database.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(20), CHECK (id > 1))")
     with pytest.raises(fastload.ConstraintError):
         await fastload.copy(other, database.url, run="r")
+    return int(database.execute("SELECT epoch FROM _fastload_runs")[0][0])
 
 
 OPEN = """
@@ -75,19 +76,19 @@ async def test_an_orphan_that_does_not_end_is_named(database, other, impatient, 
 
 @pytest.mark.faults
 async def test_a_session_that_is_at_a_step_is_named(database, other, impatient):
-    await stopped(other, database)
+    epoch = await stopped(other, database)
     step = Step(id="s", title="a step", statements=("DO 1",))
     with session(database) as (execute, number):
-        execute(f"DO GET_LOCK('{named_lock._name(('step', database.name, 'r', 's'))}', 0)")
+        execute(f"DO GET_LOCK('{named_lock.lock_name('step', database.name, 'r', 's')}', 0)")
         async with ADAPTER.target(Url.parse(database.url), connections=1) as target:
             with pytest.raises(StateError, match=f"a step: session {number} is at it"):
-                await target.run_step(step, "r", 1)
+                await target.run_step(step, "r", epoch)
 
 
 @pytest.mark.faults
 async def test_two_owners_at_one_step_do_it_once(database, other):
     """The later one waits for the earlier one's DDL, which no transaction holds."""
-    await stopped(other, database)
+    epoch = await stopped(other, database)
     step = Step(
         id="s",
         title="a step",
@@ -97,11 +98,11 @@ async def test_two_owners_at_one_step_do_it_once(database, other):
     async with ADAPTER.target(Url.parse(database.url), connections=2) as target:
         async with anyio.create_task_group() as group:
             for _ in range(2):
-                group.start_soon(target.run_step, step, "r", 1)
+                group.start_soon(target.run_step, step, "r", epoch)
         assert (await target.barrier("r")).steps == 1
         await target.state().claim("r")
         with pytest.raises(StateError, match="taken over"):
-            await target.run_step(step, "r", 1)
+            await target.run_step(step, "r", epoch)
     assert database.execute(INDEX.format("table_schema = DATABASE()")) == [(1,)]
 
 
@@ -197,10 +198,10 @@ async def test_a_step_that_is_being_noted_is_waited_for(database, other):
 
 @pytest.mark.faults
 async def test_a_step_that_outlasts_its_owner_is_not_noted(database, other):
-    await stopped(other, database)
+    epoch = await stopped(other, database)
     step = Step(id="s", title="a step", statements=("DO SLEEP(0.5)",))
     async with ADAPTER.target(Url.parse(database.url), connections=2) as target:
-        running = asyncio.create_task(target.run_step(step, "r", 1))
+        running = asyncio.create_task(target.run_step(step, "r", epoch))
         await database.running("DO SLEEP%")
         await target.state().claim("r")
         with pytest.raises(StateError, match="taken over"):
@@ -230,7 +231,7 @@ async def test_a_table_that_starts_over_keeps_the_rows_of_others(database, other
         (stored,) = await target.state().runs()
         table = msgspec.structs.replace(stored.plan.tables[0], restartable=True)
         with pytest.raises(ResumeRefused, match="holds 1 rows"):
-            await target.restart("r", 1, table)
+            await target.restart("r", stored.epoch, table)
     assert database.execute("SELECT id FROM t") == [(9,)]
 
 

@@ -16,9 +16,9 @@ async def test_an_orphan_that_still_writes_is_waited_for(source, target):
     orphan = await asyncpg.connect(target.url)
     async with ADAPTER.target(Url.parse(target.url), connections=1) as opened:
         plan = await fastload.plan(source.url, target.url, run="orphan")
-        await opened.prepare(plan)
+        epoch = await opened.prepare(plan)
         table = plan.tables[0]
-        receipt = Receipt(run="orphan", epoch=1, table=table.source.name, partition=0)
+        receipt = Receipt(run="orphan", epoch=epoch, table=table.source.name, partition=0)
         transaction = orphan.transaction()
         await transaction.start()
         assert await state.begin_receipt(orphan, receipt) is None

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 import fastload
+from fastload.report import size
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, name text, amount numeric(12,2), day date)"
 ROWS = """
@@ -55,7 +56,9 @@ async def test_a_failed_run_is_continued_where_it_stopped(filled, target):
     target.psql("ALTER TABLE u DROP CONSTRAINT u_n_key")
     result = await fastload.copy(filled.url, target.url, parallel=1)
     assert (result.rows, result.rows_earlier) == (10002, 10000)
-    assert "10,000 rows of them earlier" in str(result)
+    assert str(result).startswith("copied 2 rows of 2 tables, ")
+    assert f"had copied 10,000 rows, {size(result.bytes_earlier)}: 10,002 rows are" in str(result)
+    assert result.bytes - result.bytes_earlier < 100 < result.bytes_earlier
     assert target.checksum("t") == filled.checksum("t")
     assert target.psql("SELECT to_regnamespace('_fastload') IS NULL") == "t"
 
