@@ -85,9 +85,10 @@ def make_folder(folder: Path, run: str) -> None:
 
 def clear(folder: Path, run: str, keep: Collection[Path] = ()) -> None:
     """Remove the files of a run that stand for no rows which its receipts say were rejected."""
-    place = folder_of(folder, run)
+    place, names = folder_of(folder, run), {path.name for path in keep}
     for file in place.iterdir() if place.is_dir() else ():
-        if _OURS.fullmatch(file.name) and file not in keep:
+        # By name: the folder may have been spelled otherwise when the run was begun.
+        if _OURS.fullmatch(file.name) and file.name not in names:
             file.unlink(missing_ok=True)
     with suppress(OSError):
         place.rmdir()

@@ -67,7 +67,10 @@ def _statement(
     if change == "delete":
         return f"DELETE FROM {name} WHERE {key}"
     if change == "update":
-        return f"UPDATE {name} SET {', '.join(_equations(columns, values))} WHERE {key}"
+        # An UPDATE would set them to its own time.
+        kept = [c.name for c in table.target.columns if c.on_update and c.name not in columns]
+        equations = [*_equations(columns, values), *(f"{ident(c)} = {ident(c)}" for c in kept)]
+        return f"UPDATE {name} SET {', '.join(equations)} WHERE {key}"
     listed = ", ".join(values[c] for c in table.target_columns)
     return f"INSERT INTO {name} ({idents(table.target_columns)}) VALUES ({listed})"
 

@@ -73,7 +73,7 @@ class _Writer:
         self._to = cast("RepairWriting", target)
         self._options = options
         self._compare = compare
-        self._statements: dict[str, list[str]] = {"delete": [], "update": [], "insert": []}
+        self._statements: list[str] = []
         self._notes: list[str] = []
         self._left: set[QualifiedName] = set()
 
@@ -95,8 +95,7 @@ class _Writer:
         for plan, located in planned:
             await self._table(plan, located, ("update", "insert"))
         self._tell(compared.result)
-        statements = [s for some in self._statements.values() for s in some]
-        return self._to.repair_file(statements, [visible(n) for n in self._notes])
+        return self._to.repair_file(self._statements, [visible(n) for n in self._notes])
 
     async def _exactly(self, compared: Compared, plans: dict[QualifiedName, TablePlan]) -> Compared:
         """Compare tables once more that are written from other forms than they were compared in."""
@@ -135,7 +134,7 @@ class _Writer:
         found = await self._to.repair_statements(
             change.kind, change.plan, change.rows, change.columns
         )
-        self._statements[change.kind] += [s for s in found if s is not None]
+        self._statements += [s for s in found if s is not None]
         if left := sum(s is None for s in found):
             what = f"{change.kind} of {count(left, 'row')} of {located.pair.target.name}"
             self._notes.append(f"NOT HERE: {what}, too long or without exact literals")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
+import anyio
 import msgspec
 
 from fastload import planner
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+MOST_S = 600.0
+
+
 def repairer(
     here: Endpoint, there: Endpoint, options: CopyOptions, compare: Compare
 ) -> Callable[[VerifyResult], Awaitable[VerifyResult]]:
@@ -43,6 +47,9 @@ def repairer(
     async def repair(result: VerifyResult) -> VerifyResult:
         """Locate, mend and compare in rounds, until nothing differs or no row is left to mend.
 
+        No round begins after ten minutes: of a source that is written to, something may differ
+        for ever.
+
         Tables that were equal stay in the result as they were: no other row is changed.
         """
         differing = {t.table: t for t in result.tables if not t.equal}
@@ -56,9 +63,12 @@ def repairer(
         first: tuple[Difference, ...] | None = None
         last: tuple[Difference, ...] = ()
         refused: dict[QualifiedName, FastloadError] = {}
+        until = anyio.current_time() + MOST_S
         while True:
             compared = await compare(chosen, ranges, exact)
             found = compared.result.differences
+            if anyio.current_time() > until:
+                break
             # What is still the same is not mended by writing it once more.
             if not compared.located or found == last:
                 if not ranges:

@@ -108,6 +108,36 @@ async def test_within_the_mysql_family(database, mariadb, tmp_path):
         await mended_by_file(database.url, there.url, lambda f: client(there, f), tmp_path, 8)
 
 
+@pytest.mark.mysql
+async def test_a_column_that_every_update_sets_keeps_its_value(database, server, tmp_path):
+    database.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v varchar(9), at timestamp NULL ON UPDATE "
+        "CURRENT_TIMESTAMP); INSERT INTO t VALUES (1, 'one', '2001-02-03 04:05:06')"
+    )
+    with server.database("dated"):
+        there = MysqlDatabase(server, "dated")
+        await fastload.copy(database.url, there.url)
+        there.execute("UPDATE t SET v = 'two', at = at")
+        text = await mended_by_file(
+            database.url, there.url, lambda f: client(there, f), tmp_path, 1
+        )
+        assert "`at` = `at`" in text
+        assert list(there.execute("SELECT v, YEAR(at) FROM t")) == [("one", 2001)]
+
+
+@pytest.mark.postgres
+async def test_rows_that_refer_to_rows_that_come_with_them(source, target, tmp_path):
+    """A row of the child is changed to refer to a row of the parent that is not there yet."""
+    source.psql(
+        "CREATE TABLE z_parent (id int PRIMARY KEY); INSERT INTO z_parent VALUES (1), (2); "
+        "CREATE TABLE a_child (id int PRIMARY KEY, p int REFERENCES z_parent); "
+        "INSERT INTO a_child VALUES (10, 1), (11, 2)"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql("UPDATE a_child SET p = 1; DELETE FROM z_parent WHERE id = 2")
+    await mended_by_file(source.url, target.url, lambda f: psql(target, f), tmp_path, 2)
+
+
 async def test_every_type_of_postgres_has_its_literals(source, target, tmp_path):
     source.psql(f"{POINT}; {SPECIAL}")
     target.psql(f"CREATE TYPE other AS ENUM (); {POINT}")

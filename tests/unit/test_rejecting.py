@@ -24,7 +24,7 @@ from fastload.errors import (
 )
 from fastload.misfits import Misfit, misfits_of, with_misfits
 from fastload.model import Column, Cut, QualifiedName, Receipt, Seal, Table, TablePlan
-from fastload.reject_files import Reason, RejectFile, file_of
+from fastload.reject_files import Reason, RejectFile, clear, file_of, make_folder
 from fastload.sifting import Held, Sifter
 from fastload.testing.memory import database, forget
 from fastload.testing.memory.target import MemoryTarget
@@ -269,3 +269,15 @@ async def test_a_file_stays_of_a_write_that_may_have_been_committed(ends, tmp_pa
     with pytest.raises(asyncio.CancelledError):
         await writing
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_files_that_receipts_name_stay_however_the_folder_is_spelled(tmp_path):
+    begun, again = tmp_path / "begun", tmp_path / "again"
+    begun.mkdir()
+    again.symlink_to(begun)
+    make_folder(begun, "run")
+    kept, stray = (file_of(begun, "run", QualifiedName("public", "t"), i) for i in range(2))
+    kept.touch()
+    stray.touch()
+    clear(again, "run", keep=[kept])
+    assert (kept.exists(), stray.exists()) == (True, False)
