@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
+from fastload.secret import password_of
 from fastload.socket_facts import facts_of
 from fastload.url import Url
 
@@ -28,6 +29,10 @@ LOOK_S = 2.0
 
 class Watched(Protocol[ConnectionT]):
     """What a watch needs of a driver; see ``sessions.Driver``."""
+
+    @property
+    def side(self) -> str:
+        """``"source"`` or ``"target"``."""
 
     async def open(self, endpoint: Any) -> ConnectionT:
         """Connect."""
@@ -109,9 +114,14 @@ class Watch(Generic[ConnectionT]):
 
     async def _answers(self) -> bool:
         """Say whether a new login is answered, be it by a refusal."""
+        try:
+            password = await password_of(self._url, self._driver.side)
+        except Exception:  # a service that brings passwords may be slow, and the server is not
+            return True
+        url = self._url if password is None else self._url.with_password(password)
         with anyio.move_on_after(ANSWER_S) as bound:
             try:
-                self._driver.abort(await self._driver.open(self._url))
+                self._driver.abort(await self._driver.open(url))
             except Exception as error:  # of whatever kind: who watches must not end by it
                 return not _is_timeout(error)
             return True

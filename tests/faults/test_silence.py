@@ -15,6 +15,7 @@ from fastload.copier import Copier
 from fastload.errors import ConnectionLost
 from fastload.registry import open_source, open_target
 from fastload.testing.faults import Fault, proxy
+from fastload.url import Url
 from tests.faults.loads import through
 
 ROWS, PARTS = 8000, 4
@@ -145,6 +146,38 @@ async def test_a_server_that_takes_its_time_is_waited_for(filled, given_up, monk
     assert given_up == {}
     assert result.rows == ROWS
     await filled.same(SAME)
+
+
+@few_pairs
+async def test_a_slow_service_of_passwords_is_not_a_silent_server(filled, given_up, monkeypatch):
+    """The login by which a server is asked waits for a password that does not come in time."""
+    answers, asking = watching.Watch._answers, Counter()
+    url = Url.parse(filled.target.url)
+    plain = await url.password.fetch()
+
+    async def asked(self):
+        asking[self._driver.side] += 1
+        return await answers(self)
+
+    async def bring():
+        if asking["target"]:
+            await asyncio.sleep(2 * watching.ANSWER_S)
+        return plain
+
+    monkeypatch.setattr(watching.Watch, "_answers", asked)
+    filled.target.run(f"{TABLE};")
+    filled.target.run(SLOW[not filled.target.url.startswith("postgres")])
+    with anyio.fail_after(30):
+        result = await fastload.copy(
+            filled.source.url,
+            url.with_password(bring),
+            mode="append",
+            triggers="fire",
+            parallel=1,
+        )
+    assert asking["target"]
+    assert given_up == {}
+    assert result.rows == ROWS
 
 
 @pytest.mark.parametrize("kind", ["postgres16", "mariadb", "mysql"])
