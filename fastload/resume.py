@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fastload.config import CopyOptions
 from fastload.errors import ResumeRefused, StateError, TargetNotEmpty
@@ -89,8 +89,10 @@ def others(plan: Plan, stored: Iterable[Plan]) -> list[str]:
         if other.run == plan.run or not shared or _mix(plan, other):
             continue
         if plan.mode not in ("truncate", "replace"):
+            told = "; ".join(_of_plans(other, plan))
             raise StateError(
-                f"the target's {shared[0]} belongs to run {other.run!r}, which is not done",
+                f"the target's {shared[0]} belongs to run {other.run!r}, which is not done"
+                + (f"; it was begun otherwise: {told}" if told else ""),
                 side="target",
                 table=str(shared[0]),
                 hint="start that run as it was begun to continue it; or forget it: "
@@ -106,13 +108,19 @@ def _mix(plan: Plan, other: Plan) -> bool:
 
 
 def _of_options(stored: StoredRun, options: CopyOptions, source: str) -> Iterator[str]:
-    if stored.plan.source != source:
-        yield f"the source was {stored.plan.source}, and is {source}"
-    shape = options.shape()
+    yield from _of_shapes(stored.plan, options.shape(), source)
+
+
+def _of_plans(before: Plan, now: Plan) -> Iterator[str]:
+    yield from _of_shapes(before, now.options, now.source)
+
+
+def _of_shapes(before: Plan, shape: Mapping[str, str], source: str) -> Iterator[str]:
+    if before.source != source:
+        yield f"the source was {before.source}, and is {source}"
     for name, value in shape.items():
-        before = stored.plan.options.get(name)
-        if before != value:
-            yield f"{name} was {before}, and is {value}"
+        if before.options.get(name) != value:
+            yield f"{name} was {before.options.get(name)}, and is {value}"
 
 
 def _of_tables(stored: StoredRun, catalog: Catalog) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from fastload import resume
 from fastload.config import CopyOptions
-from fastload.errors import ResumeRefused
+from fastload.errors import ResumeRefused, StateError
 from fastload.model import (
     Catalog,
     Column,
@@ -154,3 +154,16 @@ def test_an_empty_target_table_without_receipts_is_as_it_was_left():
 def test_every_difference_is_told_at_once():
     told = refused(stored(rows=5), source="x", mode="append", where={"public.t": "b"})
     assert told.count("; ") == 2
+
+
+def test_a_table_that_another_run_is_filling_is_refused_with_what_is_different():
+    begun = stored(where={"public.t": "a > 1"}).plan
+    other = msgspec.structs.replace(stored(where={"public.t": "a > 2"}).plan, run="other")
+    with pytest.raises(StateError) as caught:
+        resume.others(other, [begun])
+    assert "belongs to run 'nightly'" in caught.value.message
+    assert "a > 1" in caught.value.message
+    assert "a > 2" in caught.value.message
+    assert resume.others(begun, [begun]) == []
+    replacing = msgspec.structs.replace(other, mode="replace")
+    assert resume.others(replacing, [begun]) == ["nightly"]
