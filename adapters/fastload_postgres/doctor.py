@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from asyncpg import Record
 
 from fastload.model import Finding
+from fastload.report import count
 from fastload_postgres.connection import Connection
 from fastload_postgres.quoting import DEFAULT_SCHEMA, ident, idents
 
@@ -35,6 +36,15 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND n.nspname <> '_fastload'
 GROUP BY n.oid, n.nspname ORDER BY n.nspname"""
+# What mode="append", "truncate" or "upsert" needs of tables that are there.
+_WRITING = ("SELECT", "INSERT", "UPDATE", "TRUNCATE")
+_UNWRITABLE = f"""
+SELECT n.nspname AS schema, count(*) AS tables FROM pg_class c JOIN pg_namespace n
+  ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND n.nspname <> '_fastload'
+  AND NOT ({" AND ".join(f"has_table_privilege(c.oid, '{right}')" for right in _WRITING)})
+GROUP BY n.nspname ORDER BY n.nspname"""
 _SECURED = """
 SELECT count(*) FROM pg_class c WHERE c.relrowsecurity AND row_security_active(c.oid)"""
 
@@ -70,6 +80,10 @@ async def examine_target(connection: Connection) -> list[Finding]:
         hint = f"GRANT USAGE, CREATE ON SCHEMA {DEFAULT_SCHEMA} TO {login}"
         text = f"this user may make no tables in the schema {DEFAULT_SCHEMA}"
         found.append(_bad("rights to schemas", text, hint))
+    if rows := await connection.fetch(_UNWRITABLE):
+        hint = f"GRANT {', '.join(_WRITING)} ON ALL TABLES IN SCHEMA {_schemas(rows)} TO {login}"
+        text = f"{_tables(rows)} here may not be written to, which all modes but 'create' do"
+        found.append(_warn("rights to tables", text, hint))
     if facts["encoding"] != "UTF8":
         hint = "texts outside it will be refused; a database with ENCODING 'UTF8' takes all"
         found.append(_warn("encoding", f"the database stores {facts['encoding']}", hint))
@@ -93,13 +107,18 @@ def _reading(rows: Sequence[Record], login: str) -> list[Finding]:
         found.append(_bad("rights to schemas", text, hint))
     if hidden:
         hint = f"GRANT SELECT ON ALL TABLES IN SCHEMA {_schemas(hidden)} TO {login}"
-        text = f"{sum(r['tables'] for r in hidden)} tables may not be read"
+        text = f"{_tables(hidden)} may not be read"
         found.append(_bad("rights", text, hint))
     if unknown:
         hint = f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {_schemas(unknown)} TO {login}"
-        text = f"{sum(r['sequences'] for r in unknown)} sequences may not be read: they begin anew"
+        number = count(sum(r["sequences"] for r in unknown), "sequence")
+        text = f"{number} may not be read: they begin anew"
         found.append(_warn("rights to sequences", text, hint))
     return found or [_ok("rights", "all user tables may be read")]
+
+
+def _tables(rows: Sequence[Record]) -> str:
+    return count(sum(r["tables"] for r in rows), "table")
 
 
 def _schemas(rows: Sequence[Record]) -> str:

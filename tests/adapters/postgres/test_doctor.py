@@ -97,3 +97,24 @@ async def test_a_target_needs_exactly_what_is_printed(source, target, role):
         assert "fastload doctor" in caught.value.hint
         target.psql(statement)
     assert (await fastload.copy(source.url, url, mode="replace")).rows == 2
+
+
+async def test_tables_of_others_are_filled_with_exactly_what_is_printed(source, target, role):
+    source.psql("CREATE TABLE t (a int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
+    target.psql("CREATE TABLE t (a int PRIMARY KEY, v int)")
+    url = url_for(target, role)
+    target.psql(f"GRANT CREATE ON DATABASE {target.name} TO {quoted(role)}")
+    target.psql(f"GRANT USAGE, CREATE ON SCHEMA public TO {quoted(role)}")
+    ((finding),) = await grants("target", url)
+    assert finding.text.startswith("1 table here may not be written to")
+    target.psql(finding.hint)
+    assert await grants("target", url) == []
+    options = {"statistics": False, "indexes": False}
+    for mode in ("append", "truncate", "upsert"):
+        assert (await fastload.copy(source.url, url, mode=mode, **options)).rows == 1
+    for right, mode in (("INSERT", "append"), ("TRUNCATE", "truncate"), ("UPDATE", "upsert")):
+        target.psql(f"TRUNCATE t; REVOKE {right} ON t FROM {quoted(role)}")
+        assert len(await grants("target", url)) == 1
+        with pytest.raises(fastload.TargetError):
+            await fastload.copy(source.url, url, mode=mode, **options)
+        target.psql(finding.hint)
