@@ -38,7 +38,7 @@ async def find(sessions: Sessions, tables: Tables, run: str, epoch: int) -> Work
             return None
         row = await connection.fetchrow(_WORKER, (session,))
     place, silent_s = row or (None, None)
-    told = f"session {session}" + (f" from {place}" if place else "")
+    told = f"session {session}" + (f", from {place}" if place else "")
     return Worker(told=told, silent_s=None if silent_s is None else float(silent_s))
 
 

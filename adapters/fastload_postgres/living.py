@@ -42,7 +42,7 @@ async def find(sessions: Sessions, run: str, epoch: int) -> Worker | None:
         row = await connection.fetchrow(_WORKER, _number(run, epoch))
     if row is None:
         return None
-    told = f"session {row['pid']}" + (f" from {row['place']}" if row["place"] else "")
+    told = f"session {row['pid']}" + (f", from {row['place']}" if row["place"] else "")
     return Worker(told=told, silent_s=row["silent_s"])
 
 
