@@ -26,7 +26,8 @@ def show(sessions: Sessions, tables: Tables, run: str, epoch: int) -> None:
     async def beat(connection: Connection) -> None:
         await connection.execute("DO 0")
 
-    sessions.lease = sessions.lease or Lease(sessions, mark, beat)
+    if sessions.can_show and sessions.lease is None:
+        sessions.lease = Lease(sessions, mark, beat)
 
 
 async def find(sessions: Sessions, tables: Tables, run: str, epoch: int) -> Worker | None:
