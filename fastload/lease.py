@@ -121,11 +121,11 @@ async def check_free(
 
 
 def _at_work(stored: StoredRun, worker: Worker) -> StateError:
-    begun = stored.plan.begun
-    since = f", which was begun {begun[:8]} at {begun[9:11]}:{begun[11:13]} UTC" if begun else ""
+    b = stored.plan.begun
+    since = f", begun {b[:4]}-{b[4:6]}-{b[6:8]} {b[9:11]}:{b[11:13]} UTC" if b else ""
     return StateError(
-        f"another process is at work for run {stored.plan.run!r}{since}: {worker.told} of the "
-        "target is its sign of life",
+        f"another process is at work for run {stored.plan.run!r}{since}: the target's "
+        f"{worker.told}",
         side="target",
         hint="wait until it is done; or stop that process, and start again: this continues it",
     )

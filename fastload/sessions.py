@@ -138,6 +138,14 @@ class Sessions(Generic[ConnectionT]):
                 hint="look at the server and the network; then start the run again: it continues",
             ) from error
 
+    @property
+    def can_show(self) -> bool:
+        """Whether one may be kept to show a sign of life.
+
+        The last of a caller's pool may be needed to stop what another one runs.
+        """
+        return isinstance(self._endpoint, Url)
+
     def set_aside(self, connection: ConnectionT) -> None:
         """Say that a lent connection is only kept, and nobody waits for its server."""
         self._used.pop(id(connection), None)

@@ -26,7 +26,8 @@ def show(sessions: Sessions, tables: Tables, run: str, epoch: int) -> None:
     async def beat(connection: Connection) -> None:
         await connection.execute("DO 0")
 
-    sessions.lease = sessions.lease or Lease(sessions, mark, beat)
+    if sessions.can_show and sessions.lease is None:
+        sessions.lease = Lease(sessions, mark, beat)
 
 
 async def find(sessions: Sessions, tables: Tables, run: str, epoch: int) -> Worker | None:
@@ -38,7 +39,7 @@ async def find(sessions: Sessions, tables: Tables, run: str, epoch: int) -> Work
             return None
         row = await connection.fetchrow(_WORKER, (session,))
     place, silent_s = row or (None, None)
-    told = f"session {session}" + (f" from {place}" if place else "")
+    told = f"session {session}" + (f", from {place}" if place else "")
     return Worker(told=told, silent_s=None if silent_s is None else float(silent_s))
 
 

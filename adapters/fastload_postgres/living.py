@@ -33,7 +33,8 @@ def show(sessions: Sessions, run: str, epoch: int) -> None:
     async def beat(connection: Connection) -> None:
         await connection.execute("SELECT 1")
 
-    sessions.lease = sessions.lease or Lease(sessions, mark, beat)
+    if sessions.can_show and sessions.lease is None:
+        sessions.lease = Lease(sessions, mark, beat)
 
 
 async def find(sessions: Sessions, run: str, epoch: int) -> Worker | None:
@@ -42,7 +43,7 @@ async def find(sessions: Sessions, run: str, epoch: int) -> Worker | None:
         row = await connection.fetchrow(_WORKER, _number(run, epoch))
     if row is None:
         return None
-    told = f"session {row['pid']}" + (f" from {row['place']}" if row["place"] else "")
+    told = f"session {row['pid']}" + (f", from {row['place']}" if row["place"] else "")
     return Worker(told=told, silent_s=row["silent_s"])
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 
+import anyio
 import pytest
 
 import fastload
 from fastload import partition
+from fastload.registry import open_target
 
 ROWS = 8000
 TABLES = """
@@ -83,14 +85,28 @@ async def test_fewer_connections_than_lanes_make_fewer_lanes(pair, end):
 
 @pytest.mark.faults
 @few_pairs
+async def test_a_sign_of_life_takes_no_connection_from_a_lane(pair):
+    """It has the last one until somebody needs it."""
+    opened = [open_target(fastload.Url.parse(pair.target.url), connections=1)]
+    with limited(pair.target, 2) as url:
+        opened.append(open_target(fastload.Url.parse(url), connections=2))
+        async with opened[0] as other, opened[1] as target:
+            await target.state().show("r", 7)
+            with anyio.fail_after(20):
+                while await other.state().worker("r", 7) is None:
+                    await anyio.sleep(0.05)
+            async with target._sessions.lend(), target._sessions.lend():
+                assert await other.state().worker("r", 7) is None
+
+
+@pytest.mark.faults
+@few_pairs
 async def test_no_connection_at_all_is_told(pair):
     """Somebody else has those that there are."""
     filled(pair)
     with limited(pair.target, 1) as url:
         async with fastload.read(pair.source.url, _name(pair, "t")):
             pass
-        from fastload.registry import open_target
-
         async with open_target(fastload.Url.parse(url), connections=1):
             with pytest.raises(fastload.TooManyConnections) as caught:
                 await fastload.copy(pair.source.url, url, parallel=2, route=pair.route)
