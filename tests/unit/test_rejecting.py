@@ -83,7 +83,8 @@ async def test_the_limit_counts_what_earlier_processes_rejected(ends, tmp_path, 
     bad = {10, 20, 70, 80}
     await fill(source, [1 << 40 if i in bad else i for i in range(128)])
     await fill(target, [], pa.int32())
-    given = {"mode": "append", "run": "limited", "parallel": 1}
+    by_id = {"public.t": "id"}
+    given = {"mode": "append", "run": "limited", "parallel": 1, "partition_by": by_id}
     for _ in range(3):
         with pytest.raises(RejectLimit):
             await fastload.copy(source, target, **given, **options(tmp_path, reject_limit=3))
