@@ -10,6 +10,7 @@ import pytest
 
 import fastload
 from fastload.testing.faults import proxy
+from fastload.verification import sides
 from tests.conftest import MysqlDatabase
 
 ROWS = 400
@@ -349,6 +350,24 @@ async def test_parts_by_key_range_are_compared_alone(source, target):
     assert 2 <= len(ranges) <= 3
     assert all(r.columns == ("id",) for r in ranges)
     assert (await found.repair()).equal
+
+
+async def test_rows_of_the_target_without_a_key_are_in_a_part_too(source, target, monkeypatch):
+    """Its key may be NULL where the source's may not, and no key range has such rows."""
+    monkeypatch.setattr(sides, "_SHARED_BYTES", 0)
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); "
+        "INSERT INTO t SELECT i, 's' || i FROM generate_series(1, 1000) AS i; VACUUM ANALYZE t"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql(
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER id DROP NOT NULL; "
+        "INSERT INTO t VALUES (NULL, 'lost')"
+    )
+    for given in ({}, {"live": True, "lag_s": 0.1}):
+        found = await fastload.verify(source.url, target.url, parallel=4, **given)
+        assert [(d.kind, d.key["id"]) for d in found.differences] == [("extra", None)]
+        assert (found.rows, found.tables[0].rows_target) == (1000, 1001)
 
 
 @pytest.mark.faults
