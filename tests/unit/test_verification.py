@@ -162,6 +162,19 @@ async def test_as_many_rows_are_named_as_the_limit_says_whatever_parts_they_are_
     assert (table.more, len(table.ranges), table.rows) == (named < 2000, 5, 5000)
 
 
+async def test_rows_are_named_as_far_as_memory_goes(shop, copied):
+    """Of 6,000 rows of 2 kB on either side, an eighth of the memory holds about 500."""
+    numbers = list(range(6000))
+    change("shop", {"id": numbers, "note": ["a" * 2000] * 6000})
+    change("copied", {"id": numbers, "note": ["b" * 2000] * 6000})
+    options = CopyOptions.make(mode="upsert", parallel=1, memory="16MiB")
+    here, there = fastload.Url.parse(shop), fastload.Url.parse(copied)
+    (table,) = (await compare(here, there, options, 6000)).result.tables
+    assert 200 < len(table.differences) < 600
+    assert {d.kind for d in table.differences} == {"different"}
+    assert (table.more, table.unlocated) == (True, 0)
+
+
 async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
     budget, taken = Budget(100, 1 << 20), []
 
@@ -169,7 +182,8 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
         async with budget.share(want) as share:
             reserved = share.rows
             await anyio.lowlevel.checkpoint()
-            used = min(needed, share.most_rows)
+            # Who gets none compares none.
+            used = min(needed, share.most_rows) if reserved else 0
             share.use(used)
             share.hold(needed)
             taken.append((reserved, used))
@@ -184,8 +198,9 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
 
 async def test_what_is_held_already_leaves_no_room_for_more():
     budget = Budget(100, 1000)
-    async with budget.share(10) as share:
-        assert not share.hold(1000)
+    async with budget.share(10) as share, budget.share(10) as other:
+        assert not share.hold(400)
+        assert not other.hold(600)
         assert share.hold(1)
     async with budget.share(10) as share:
         assert share.rows == 0
