@@ -30,7 +30,7 @@ class Suspect(NamedTuple):
     """The rows of one key, as the sorted hashes of the rows that only one side has.
 
     Attributes:
-        place: The first column of the key, where it is a whole number.
+        place: The first column of the key, where it is a whole number and not NULL.
     """
 
     here: tuple[int, ...]
@@ -142,7 +142,9 @@ def _place(pair: TablePair, batch: pa.RecordBatch, row: int) -> int | None:
     first = pair.pairs[pair.key[0]]
     if not (is_integer(first.source) and is_integer(first.target)):
         return None
-    return int(batch.column(pair.key[0])[row].as_py())
+    value = batch.column(pair.key[0])[row].as_py()
+    # The target's key may be NULL where the source's is not.
+    return None if value is None else int(value)
 
 
 def _changed(

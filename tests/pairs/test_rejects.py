@@ -16,6 +16,7 @@ from fastload.errors import (
     ConstraintError,
     PlanError,
     RejectLimit,
+    TargetError,
     TargetFull,
     VerificationError,
 )
@@ -159,6 +160,30 @@ async def test_what_triggers_refuse_is_rejected(source, target, tmp_path):
     rows, reasons = rejected(result)
     assert [row[0] for row in rows] == [3, 13]
     assert all("not this one" in message for _, message, *_ in reasons)
+
+
+async def test_a_row_that_is_neither_taken_nor_refused_fails_the_partition(
+    source, target, tmp_path
+):
+    """A trigger may leave a row out and say nothing; it would be nowhere."""
+    source.psql(FEW)
+    target.psql(
+        """CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v <> 13), day date, n numeric(6,2));
+        CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+          IF NEW.id = 7 THEN RETURN NULL; END IF; RETURN NEW; END$$;
+        CREATE TRIGGER quiet BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION quiet()"""
+    )
+    with pytest.raises(TargetError, match="sent 20 rows; the target took 18, and 1 are rejected"):
+        await fastload.copy(
+            source.url,
+            target.url,
+            mode="append",
+            triggers="fire",
+            on_error="reject",
+            rejects=tmp_path,
+        )
+    assert target.psql("SELECT count(*) FROM t") == "0"
+    assert in_folder(tmp_path) == []
 
 
 async def test_rejected_rows_are_not_equal(source, target, tmp_path):

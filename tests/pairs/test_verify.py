@@ -6,10 +6,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 import fastload
+from fastload import partition
 from fastload.testing.faults import proxy
+from fastload.verification import sides
 from tests.conftest import MysqlDatabase
 
 ROWS = 400
@@ -349,6 +352,73 @@ async def test_parts_by_key_range_are_compared_alone(source, target):
     assert 2 <= len(ranges) <= 3
     assert all(r.columns == ("id",) for r in ranges)
     assert (await found.repair()).equal
+
+
+def in_key_ranges(monkeypatch):
+    """Have small tables compared as large ones are."""
+    monkeypatch.setattr(partition, "SMALLEST_BYTES", 0)
+    monkeypatch.setattr(sides, "_SHARED_BYTES", 0)
+
+
+async def test_rows_of_the_target_without_a_key_are_in_a_part_too(source, target, monkeypatch):
+    """Its key may be NULL where the source's may not, and no key range has such rows."""
+    in_key_ranges(monkeypatch)
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); "
+        "INSERT INTO t SELECT i, 's' || i FROM generate_series(1, 1000) AS i; VACUUM ANALYZE t"
+    )
+    await fastload.copy(source.url, target.url)
+    target.psql(
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER id DROP NOT NULL; "
+        "INSERT INTO t VALUES (NULL, 'lost')"
+    )
+    for given in ({}, {"live": True, "lag_s": 0.1}):
+        found = await fastload.verify(source.url, target.url, parallel=4, **given)
+        assert [(d.kind, d.key["id"]) for d in found.differences] == [("extra", None)]
+        assert (found.rows, found.tables[0].rows_target) == (1000, 1001)
+
+
+@pytest.mark.mysql
+async def test_parts_that_overlap_are_not_taken_for_the_table(source, in_mariadb, monkeypatch):
+    """Where both sides have some rows twice, their sums are equal all the same."""
+
+    def overlapping(*given, **more):
+        first, *others = key_ranges(*given, **more)
+        whole = msgspec.structs.replace(first.extent, lower=None, upper=None)
+        return [msgspec.structs.replace(first, extent=whole), *others]
+
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY); "
+        "INSERT INTO t SELECT generate_series(1, 1000); VACUUM ANALYZE t"
+    )
+    await fastload.copy(source.url, in_mariadb.url)
+    key_ranges = partition.key_ranges
+    monkeypatch.setattr(partition, "key_ranges", overlapping)
+    in_key_ranges(monkeypatch)
+    with pytest.raises(fastload.SourceError, match=r"4 parts of .* overlap, or") as caught:
+        await fastload.verify(source.url, in_mariadb.url, parallel=4)
+    assert caught.value.side == "target"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("route", ["wire", "arrow"])
+async def test_a_partition_whose_commit_had_no_answer_is_verified(
+    source, target, monkeypatch, route
+):
+    """It is there, and its rows do not pass again: the source is read once more."""
+    monkeypatch.setattr(partition, "wanted", lambda *sizes: 2)
+    source.psql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); "
+        "INSERT INTO t SELECT i, 's' || i FROM generate_series(1, 1000) AS i; VACUUM ANALYZE t"
+    )
+    async with proxy(target.server.port) as between:
+        between.lose_answer_to, between.pass_first, between.lose_most = b"COMMIT", 1, 1
+        url = target.url.replace(f":{target.server.port}/", f":{between.port}/")
+        result = await fastload.copy(source.url, url, verify=True, parallel=1, route=route)
+        assert between.lost == 1
+    assert (result.rows, result.tables[0].partitions) == (1000, 2)
+    assert result.verification is not None
+    assert (result.verification.equal, result.verification.rows) == (True, 1000)
 
 
 @pytest.mark.faults

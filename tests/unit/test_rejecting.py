@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastload
-from fastload import cli
+from fastload import cli, partition
 from fastload.config import CopyOptions
 from fastload.errors import (
     ConfigError,
@@ -117,6 +117,23 @@ async def test_the_limit_is_the_most_that_is_rejected(ends, tmp_path, limit, fit
     with pytest.raises(RejectLimit):
         await copying
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+async def test_the_limit_counts_what_earlier_processes_rejected(ends, tmp_path, monkeypatch):
+    """Partitions that are done count; of the one that went beyond, nothing does."""
+    monkeypatch.setattr(partition, "wanted", lambda *sizes: 2)
+    source, target = ends
+    bad = {10, 20, 70, 80}
+    await fill(source, [1 << 40 if i in bad else i for i in range(128)])
+    await fill(target, [], pa.int32())
+    by_id = {"public.t": "id"}
+    given = {"mode": "append", "run": "limited", "parallel": 1, "partition_by": by_id}
+    for _ in range(3):
+        with pytest.raises(RejectLimit):
+            await fastload.copy(source, target, **given, **options(tmp_path, reject_limit=3))
+        assert target.tables[QualifiedName("public", "t")].rows.num_rows == 62
+    result = await fastload.copy(source, target, **given, **options(tmp_path, reject_limit=4))
+    assert (result.rows, result.rejected, len(result.tables[0].rejects)) == (124, 4, 2)
 
 
 def test_a_target_without_savepoints_is_refused(ends, tmp_path, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from collections.abc import Callable
 from itertools import pairwise
 
 import anyio
@@ -15,6 +17,7 @@ import fastload
 from fastload.config import CopyOptions
 from fastload.model import Column, Key, KeyRange, QualifiedName, Table
 from fastload.testing.memory import StoredTable, database, forget
+from fastload.verification import live
 from fastload.verification.budget import Budget
 from fastload.verification.comparison import compare
 from fastload.verification.matching import shown
@@ -159,6 +162,19 @@ async def test_as_many_rows_are_named_as_the_limit_says_whatever_parts_they_are_
     assert (table.more, len(table.ranges), table.rows) == (named < 2000, 5, 5000)
 
 
+async def test_rows_are_named_as_far_as_memory_goes(shop, copied):
+    """Of 6,000 rows of 2 kB on either side, an eighth of the memory holds about 500."""
+    numbers = list(range(6000))
+    change("shop", {"id": numbers, "note": ["a" * 2000] * 6000})
+    change("copied", {"id": numbers, "note": ["b" * 2000] * 6000})
+    options = CopyOptions.make(mode="upsert", parallel=1, memory="16MiB")
+    here, there = fastload.Url.parse(shop), fastload.Url.parse(copied)
+    (table,) = (await compare(here, there, options, 6000)).result.tables
+    assert 200 < len(table.differences) < 600
+    assert {d.kind for d in table.differences} == {"different"}
+    assert (table.more, table.unlocated) == (True, 0)
+
+
 async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
     budget, taken = Budget(100, 1 << 20), []
 
@@ -166,7 +182,8 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
         async with budget.share(want) as share:
             reserved = share.rows
             await anyio.lowlevel.checkpoint()
-            used = min(needed, share.most_rows)
+            # Who gets none compares none.
+            used = min(needed, share.most_rows) if reserved else 0
             share.use(used)
             share.hold(needed)
             taken.append((reserved, used))
@@ -181,8 +198,9 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
 
 async def test_what_is_held_already_leaves_no_room_for_more():
     budget = Budget(100, 1000)
-    async with budget.share(10) as share:
-        assert not share.hold(1000)
+    async with budget.share(10) as share, budget.share(10) as other:
+        assert not share.hold(400)
+        assert not other.hold(600)
         assert share.hold(1)
     async with budget.share(10) as share:
         assert share.rows == 0
@@ -200,6 +218,80 @@ def test_names_filters_and_absent_tables(shop, copied):
     assert [str(n) for n in found.not_compared] == ["public.t.note: the target has no such column"]
     with pytest.raises(fastload.ConfigError, match="no_such"):
         fastload.blocking.verify(shop, copied, rename={"public.t.no_such": "x"})
+
+
+def before_readings(monkeypatch: pytest.MonkeyPatch, write: Callable[[int], None]) -> None:
+    """Have databases written to before each reading of them, the first of which is number 0."""
+    numbers = itertools.count()
+
+    async def compared(*given, **more):
+        write(next(numbers))
+        return await compare(*given, **more)
+
+    monkeypatch.setattr(live, "compare", compared)
+
+
+@pytest.mark.parametrize(
+    ("changed", "moments", "differs"),
+    [
+        ("shop", 0, True),
+        ("shop", 3, True),
+        ("shop", 4, False),
+        ("copied", 4, True),
+        ("copied", 5, False),
+    ],
+)
+def test_a_difference_is_told_of_rows_that_both_sides_have_left_alone_for_the_lag(
+    shop, copied, monkeypatch, changed, moments, differs
+):
+    """There are six readings; the pauses before the last two are the lag.
+
+    Before so many of them, after the first, one side gets a value that the other never has: the
+    source may have had less time than its target needs, and a target that moves may yet follow.
+    """
+
+    def write(number: int) -> None:
+        if 0 < number <= moments:
+            change(changed, {"id": [1, 2, 3], "note": [f"{changed} {number}", None, "c"]})
+
+    change("copied", {"id": [1, 2, 3], "note": ["stale", None, "c"]})
+    before_readings(monkeypatch, write)
+    found = fastload.blocking.verify(shop, copied, live=True, lag_s=0.02)
+    assert not found.equal
+    assert [d.key["id"] for d in found.differences] == (["1"] if differs else [])
+    assert found.tables[0].unsettled == int(not differs)
+
+
+@pytest.mark.parametrize(("moment", "differs"), [(3, True), (4, False)])
+def test_a_row_that_was_read_for_less_than_the_lag_is_not_told(
+    shop, copied, monkeypatch, moment, differs
+):
+    """Before it, more rows differed than there is room for, and none was known by its key."""
+
+    def write(number: int) -> None:
+        if number == moment:
+            change("copied", {"id": [1, 2, 3], "note": ["stale", None, "c"]})
+
+    change("copied", {"id": [1, 2, 3], "note": ["stale", "stale", "c"]})
+    monkeypatch.setattr(live, "_MOST_SUSPECTS", 1)
+    before_readings(monkeypatch, write)
+    found = fastload.blocking.verify(shop, copied, live=True, lag_s=0.02, limit=1)
+    assert not found.equal
+    assert [d.key["id"] for d in found.differences] == (["1"] if differs else [])
+    assert found.tables[0].unsettled == int(not differs)
+
+
+def test_a_target_that_has_what_the_source_had_before_follows(shop, copied, monkeypatch):
+    """As a row that changes all the time: it never is the same on both sides."""
+
+    def write(number: int) -> None:
+        for name, moment in (("shop", number), ("copied", number - 1)):
+            change(name, {"id": [1, 2, 3], "note": [str(moment), None, "c"]})
+
+    before_readings(monkeypatch, write)
+    found = fastload.blocking.verify(shop, copied, live=True, lag_s=0.02)
+    (table,) = found.tables
+    assert (found.equal, table.caught_up, table.unsettled) == (True, 1, 0)
 
 
 def test_rows_of_a_memory_database_are_mended(shop, copied):
