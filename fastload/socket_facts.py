@@ -6,9 +6,11 @@ import socket
 import struct
 from typing import Any, NamedTuple
 
-# tcp_info of linux/tcp.h: tcpi_unacked, tcpi_last_ack_recv (ms), tcpi_bytes_acked and
+# tcp_info of linux/tcp.h: tcpi_probes, tcpi_unacked, tcpi_last_ack_recv (ms), tcpi_bytes_acked and
 # tcpi_bytes_received (Linux 4.1).
-_UNACKED = struct.Struct("@24xI28xI60xQQ")
+_FACTS = struct.Struct("@3xB20xI28xI60xQQ")
+# An end that has no room is asked about it, and answers; one question may get lost.
+_UNANSWERED_PROBES = 2
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _USER_TIMEOUT_MS = 25_000
 
@@ -18,8 +20,9 @@ class SocketFacts(NamedTuple):
 
     Attributes:
         moved: Bytes that the other end has acknowledged or sent, since the beginning.
-        unheard_s: How long bytes are under way of which the other end's kernel says nothing; 0
-            where none are. One that only has no room acknowledges, and takes nothing: 0.
+        unheard_s: How long the other end's kernel says nothing of bytes that are under way, or of
+            whether it has room again; 0 where neither is asked. One that only has no room says so,
+            and takes nothing: 0.
     """
 
     moved: int
@@ -29,11 +32,12 @@ class SocketFacts(NamedTuple):
 def facts_of(found: Any) -> SocketFacts | None:
     """Return what is known of a socket; None of one that is no TCP, or elsewhere than on Linux."""
     try:
-        told = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
-        unacked, silent_ms, acked, received = _UNACKED.unpack(told)
+        told = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _FACTS.size)
+        probes, unacked, silent_ms, acked, received = _FACTS.unpack(told)
     except (OSError, AttributeError, ValueError, struct.error):
         return None
-    return SocketFacts(acked + received, silent_ms / 1000 if unacked else 0.0)
+    asked = unacked or probes >= _UNANSWERED_PROBES
+    return SocketFacts(acked + received, silent_ms / 1000 if asked else 0.0)
 
 
 def keep_alive(found: Any, *, only_asks: bool) -> None:

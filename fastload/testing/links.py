@@ -151,7 +151,7 @@ class Link:
             self._goes_on.clear()
             for writer in self._writers.values():
                 await _all_acknowledged(writer)
-                _hear_nothing(writer.get_extra_info("socket"))
+                hear_nothing(writer.get_extra_info("socket"))
             await asyncio.Event().wait()
         elif fault.kind == "reset":
             self._reset()
@@ -189,7 +189,7 @@ async def _all_acknowledged(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-def _hear_nothing(found: Any) -> None:
+def hear_nothing(found: Any) -> None:
     """Have the kernel drop every packet that comes for this socket: nothing is acknowledged."""
     code = ctypes.create_string_buffer(_RETURN_NOTHING)
     program = struct.pack("HL", 1, ctypes.addressof(code))

@@ -14,7 +14,9 @@ from fastload import partition, watching
 from fastload.copier import Copier
 from fastload.errors import ConnectionLost
 from fastload.registry import open_source, open_target
+from fastload.socket_facts import facts_of
 from fastload.testing.faults import Fault, proxy
+from fastload.testing.links import hear_nothing
 from fastload.url import Url
 from tests.faults.loads import through
 
@@ -234,3 +236,23 @@ async def test_who_watches_goes_on_whatever_a_login_raises(pair, given_up, monke
                 await ask()
     assert len(refused) == 1
     assert given_up == {"target": 1}
+
+
+async def test_an_end_that_had_no_room_and_is_gone_is_missed():
+    """Nothing is under way to it, and no keepalive asks about it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        here = socket.create_connection(listening.getsockname())
+        there, _ = listening.accept()
+    with here, there:
+        here.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                here.send(bytes(1 << 20))
+        with anyio.fail_after(20):
+            while facts_of(here).unheard_s:  # until all that has room there is acknowledged
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(1)  # it answers that it has none
+            assert facts_of(here).unheard_s == 0
+            hear_nothing(there)
+            while not facts_of(here).unheard_s:
+                await asyncio.sleep(0.05)
