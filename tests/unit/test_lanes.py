@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import anyio
 import pytest
 
@@ -32,13 +34,13 @@ class Server:
         self.done.append(item)
 
 
-async def run(lanes, server, items):
+async def run(lanes, server, items, most=None):
     waiting = list(items)
 
     async def take():
         return waiting.pop() if waiting else None
 
-    await lanes.run(len(waiting), take, waiting.append, server.work)
+    await lanes.run(most or len(waiting), take, waiting.append, server.work)
 
 
 async def test_as_many_as_there_is_room_for():
@@ -70,3 +72,43 @@ async def test_what_else_goes_wrong_is_raised():
 
     with pytest.raises(TargetError):
         await run(Lanes(3, Meter()), Refusing(1), range(5))
+
+
+async def test_fewer_where_no_more_can_be_of_use():
+    """What is full then is full of these."""
+    server, lanes = Server(room=8), Lanes(8, Meter())
+    await run(lanes, server, range(30), most=2)
+    assert (server.most, lanes.count) == (2, 8)
+    await run(lanes, Server(room=1), range(30), most=3)
+    assert lanes.note == "1 lane instead of 8: full"
+
+
+class Stubborn(Server):
+    """Refuses each item so many times before it takes it."""
+
+    def __init__(self, refusals):
+        super().__init__(room=8)
+        self.refusals, self.refused = refusals, Counter()
+
+    async def work(self, item):
+        if self.refused[item] < self.refusals:
+            self.refused[item] += 1
+            raise TooManyConnections("full", side="target")
+        await super().work(item)
+
+
+@pytest.mark.parametrize("count", [1, 8])
+async def test_the_last_one_has_all_attempts_at_each_piece_of_work(count):
+    server = Stubborn(retry.ATTEMPTS - 1)
+    await run(Lanes(count, Meter()), server, range(3), most=1)
+    assert sorted(server.done) == [0, 1, 2]
+
+
+def test_a_limit_never_adds_lanes():
+    meter = Meter()
+    lanes = Lanes(4, meter)
+    assert meter.snapshot().lanes == 4
+    for count, left in ((6, 4), (2, 2), (3, 2)):
+        lanes.limit(count, f"{count} readers")
+        assert (lanes.count, meter.snapshot().lanes) == (left, left)
+    assert lanes.note == "2 lanes instead of 4: 2 readers"

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from fastload import resume
+from fastload import resume, stored_plan
 from fastload.config import CopyOptions
-from fastload.errors import ResumeRefused, StateError
+from fastload.errors import ResumeRefused, StateError, TargetNotEmpty
 from fastload.model import (
+    PLAN_VERSION,
     Catalog,
     Column,
     ExistingTable,
@@ -149,6 +150,66 @@ def test_a_target_table_that_was_emptied_is_told_with_what_it_had():
 
 def test_an_empty_target_table_without_receipts_is_as_it_was_left():
     check(stored(rows=0), existing=there(empty=True))
+
+
+def test_receipts_speak_for_their_own_table():
+    other = msgspec.structs.replace(TABLE, name=QualifiedName("public", "u"))
+    both = Inspection(
+        tables=(ExistingTable(table=TABLE, empty=False), ExistingTable(table=other, empty=True))
+    )
+    check(stored(TABLE, other, rows=5), TABLE, other, existing=both)
+
+
+def test_rows_that_the_run_has_not_written_are_told_where_it_makes_the_table():
+    told = refused(stored(), existing=there(empty=False))
+    assert "the target's table public.t holds rows that the run has not written" in told
+    for mode in ("append", "upsert"):
+        check(stored(mode=mode), existing=there(empty=False), mode=mode)
+
+
+@pytest.mark.parametrize("version", [PLAN_VERSION - 1, PLAN_VERSION + 1])
+def test_what_another_version_has_begun_is_not_continued(version):
+    begun = stored()
+    plan = msgspec.structs.replace(begun.plan, version=version)
+    kept = stored_plan.unpack(stored_plan.pack(plan))
+    assert (kept.run, kept.source, kept.target, kept.mode) == (
+        "nightly",
+        "pg:one",
+        "pg:two",
+        "create",
+    )
+    assert (kept.version, kept.tables, stored_plan.is_known(kept)) == (version, (), False)
+    with pytest.raises(ResumeRefused, match=f"stored form is version {version}, and this is"):
+        check(msgspec.structs.replace(begun, plan=plan))
+    with pytest.raises(StateError, match="another version of fastload: nightly"):
+        stored_plan.check_none_unknown([begun.plan, kept])
+    stored_plan.check_none_unknown([begun.plan])
+    assert stored_plan.unpack(stored_plan.pack(begun.plan)) == begun.plan
+
+
+@pytest.mark.parametrize(("ours", "found"), [(5, 3), (3, 5), (0, 1)])
+def test_a_table_with_other_rows_than_the_runs_is_not_emptied(ours, found):
+    (table,) = stored().plan.tables
+    resume.check_rows(table, ours, ours)
+    with pytest.raises(ResumeRefused, match=f"holds {found} rows and the run has written {ours};"):
+        resume.check_rows(table, ours, found)
+
+
+def test_a_run_does_not_make_itself_void():
+    plan = stored(mode="replace").plan
+    other = msgspec.structs.replace(plan, run="other")
+    assert resume.others(plan, [plan, other]) == ["other"]
+
+
+def test_a_table_that_holds_rows_is_told_of_the_run_that_fills_it():
+    error = TargetNotEmpty("full", table="public.t")
+    elsewhere = stored(msgspec.structs.replace(TABLE, name=QualifiedName("public", "u")))
+    resume.name_owner(error, [elsewhere], CopyOptions.make(), "pg:one")
+    assert error.message == "full"
+    resume.name_owner(error, [elsewhere, stored()], CopyOptions.make(), "pg:one")
+    assert error.message == "the target's public.t holds rows of run 'nightly', which is not done"
+    resume.name_owner(error, [stored()], CopyOptions.make(mode="append"), "pg:one")
+    assert "it was begun otherwise: mode was 'create', and is 'append'" in error.message
 
 
 def test_every_difference_is_told_at_once():

@@ -55,6 +55,45 @@ async def test_the_last_failure_tells_of_the_first():
     assert caught.value.hint == "it began with: could not write: no space left; check the port"
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (errors.ConnectError("refused"), errors.AuthenticationError("no", hint="check it")),
+        (errors.ConnectionLost("gone"), errors.ConstraintError("no", hint="check it")),
+    ],
+)
+async def test_a_hint_tells_of_no_beginning_that_says_no_more(first, last):
+    attempts = retry.Attempts()
+    await attempts.pause_after(first)
+    with pytest.raises(type(last)) as caught:
+        await attempts.pause_after(last)
+    assert caught.value.hint == "check it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_lane", "times"),
+    [
+        (errors.TooManyConnections, True, 1),
+        (errors.TooManyConnections, False, retry.ATTEMPTS),
+        (errors.ConnectionLost, True, retry.ATTEMPTS),
+        (errors.ConstraintError, False, 1),
+    ],
+)
+async def test_a_call_is_repeated_and_in_a_lane_leaves_full_servers_to_others(
+    monkeypatch, kind, in_lane, times
+):
+    monkeypatch.setattr(retry, "_FIRST_WAIT_S", 0.001)
+    calls = []
+
+    async def call():
+        calls.append(1)
+        raise kind("no")
+
+    with pytest.raises(kind):
+        await retry.repeat(call, in_lane=in_lane)
+    assert len(calls) == times
+
+
 @given(attempt=st.integers(1, 10_000))
 def test_no_wait_is_long(attempt):
     pause_s = retry.wait_s(errors.ConnectionLost("gone"), attempt)

@@ -196,6 +196,21 @@ async def test_parts_wait_for_what_others_have_reserved_and_may_not_need():
     assert (budget.rows, budget.held_bytes) == (0, 156)
 
 
+async def test_who_comes_when_all_is_reserved_waits():
+    budget, reserved = Budget(100, 1 << 20), []
+
+    async def late() -> None:
+        async with budget.share(10) as share:
+            reserved.append(share.rows)
+
+    async with anyio.create_task_group() as group, budget.share(100) as share:
+        group.start_soon(late)
+        await anyio.wait_all_tasks_blocked()
+        assert reserved == []
+        share.use(30)
+    assert (reserved, budget.rows) == ([10], 70)
+
+
 async def test_what_is_held_already_leaves_no_room_for_more():
     budget = Budget(100, 1000)
     async with budget.share(10) as share, budget.share(10) as other:
