@@ -39,7 +39,7 @@ async def kill_along(pair, tally, dice):
 async def test_killed_at_named_points(pair):
     fill(pair)
     # Twenty of each in the long tier, over both pairs.
-    rounds, kind = times(1, 10), pair.target.kind
+    rounds, kind = times(1, 20), pair.target.kind
     name = f"SIGKILL at each of {len(POINTS)} failpoints x {rounds}, {kind}"
     with check(name, "0 lost, 0 doubled") as row:
         tally, at, dice = Tally(), 0, random.Random(kind)
