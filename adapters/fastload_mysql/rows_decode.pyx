@@ -254,6 +254,7 @@ cdef class RowsDecoder(BlockDecoder):
         cdef int64_t joined = (carried - PACKET_HEADER) // MOST_PAYLOAD
         return carried + PACKET_HEADER * min(max(joined, 0), self.scan_step)
 
+    @cython.boundscheck(True)
     cdef int read_trailer(self, bytes trailer, int64_t offset) except -1:
         payload = trailer[PACKET_HEADER:]
         try:
@@ -283,6 +284,8 @@ def _read_error(bytes payload):
     return code, payload[4:9].decode("ascii", "replace"), payload[9:].decode(errors="replace")
 
 
+# A length that is a lie leads behind the end, where nothing may be read.
+@cython.boundscheck(True)
 def _after_length(bytes payload, int at):
     """Return the place behind a length-encoded integer."""
     first = payload[at]
@@ -291,6 +294,7 @@ def _after_length(bytes payload, int at):
     return at + {0xFC: 3, 0xFD: 4, 0xFE: 9}.get(first, 1)
 
 
+@cython.boundscheck(True)
 def _wire_value(bytes row, tuple words, int column):
     """Return a field's bytes out of a whole row's, without the length before them."""
     at = 1 + (len(words) + 9) // 8

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import asyncpg
 import msgspec
 import pyarrow as pa
 import pytest
 from fastload_postgres import ADAPTER
+from fastload_postgres.sequences import advance
 from fastload_postgres.translation import translate
 
 import fastload
@@ -267,8 +269,9 @@ async def test_the_server_has_the_constraints(server):
 
 async def test_the_sequence_goes_on_from_where_the_source_stands(server):
     wanted = await make(server, FOREIGN)
-    async with ADAPTER.target(Url.parse(server.url), connections=1) as target:
-        await target.advance(wanted.sequences, keep_higher=False)
+    connection = await asyncpg.connect(server.url)
+    await advance(connection, wanted.sequences, keep_higher=False)
+    await connection.close()
     server.psql('INSERT INTO shop."order" (after_next) VALUES (0)')
     assert server.psql('SELECT id FROM shop."order"') == "42"
 
