@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = ("tests/faults", "tests/pairs")
+FOLDERS = ("tests/faults", "tests/pairs", "tests/adapters")
 
 
 def main() -> int:
