@@ -495,6 +495,7 @@ def _run_line(run: Any) -> dict[str, Any]:
     stored = run.plan
     return {
         "run": stored.run,
+        "begun": stored.begun_at,
         "mode": stored.mode,
         "source": stored.source,
         "tables": len(stored.tables),
@@ -508,7 +509,8 @@ def _run_line(run: Any) -> dict[str, Any]:
 
 def _runs_text(told: list[dict[str, Any]]) -> str:
     lines = [
-        f"{r['run']}: {r['mode']} of {count(r['tables'], 'table')} from {r['source']}; "
+        f"{r['run']}{', begun ' if r['begun'] else ''}{r['begun']}: "
+        f"{r['mode']} of {count(r['tables'], 'table')} from {r['source']}; "
         f"{r['partitions_done']}/{r['partitions']} partitions, {count(r['rows'], 'row')}, "
         f"{r['steps_done']}/{r['steps']} steps"
         for r in told

@@ -121,8 +121,8 @@ async def check_free(
 
 
 def _at_work(stored: StoredRun, worker: Worker) -> StateError:
-    b = stored.plan.begun
-    since = f", begun {b[:4]}-{b[4:6]}-{b[6:8]} {b[9:11]}:{b[11:13]} UTC" if b else ""
+    begun = stored.plan.begun_at
+    since = f", begun {begun}" if begun else ""
     return StateError(
         f"another process is at work for run {stored.plan.run!r}{since}: the target's "
         f"{worker.told}",

@@ -570,6 +570,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         return plan_fragment(self)
 
+    @property
+    def begun_at(self) -> str:
+        """When the run was begun, such as ``2026-01-31 23:59 UTC``; ``""`` until then."""
+        told = self.begun
+        return f"{told[:4]}-{told[4:6]}-{told[6:8]} {told[9:11]}:{told[11:13]} UTC" if told else ""
+
     def table(self, name: QualifiedName) -> TablePlan:
         """Return the plan of the source table of this name; KeyError if there is none."""
         return self._by_name[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -101,7 +102,9 @@ async def test_an_interrupt_ends_with_130_and_the_run_can_be_continued(filled, t
     assert await watching.fetchval("SELECT run FROM _fastload.runs") == "stopped"
     await watching.close()
     listed = fastload_command("runs", target.url)
-    assert "stopped: create of 1 table" in listed.stdout
+    assert re.match(
+        r"stopped, begun \d{4}-\d\d-\d\d \d\d:\d\d UTC: create of 1 table", listed.stdout
+    )
     if by == signal.SIGINT:
         done = fastload_command("copy", filled.url, target.url, "--run", "stopped")
     else:
