@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 import fastload
 from fastload.testing.faults import proxy
 from tests.faults.conftest import with_pairs
+from tests.faults.loads import send
 
 LOADER = str(Path(__file__).parent / "loader.py")
 ROWS = 20_000
@@ -100,7 +102,7 @@ async def test_kills_at_random_times(big, tmp_path):
         try:
             await asyncio.wait_for(process.wait(), whole_s * seeded.uniform(0.5, 1.0))
         except TimeoutError:
-            process.kill()
+            send(process, signal.SIGKILL)
         _, error = await process.communicate()
         assert process.returncode <= 0, error.decode()
         async with big.target.asking() as ask:
@@ -140,7 +142,7 @@ async def test_a_kill_between_the_file_and_the_commit(pair, tmp_path):
         while not in_files(tmp_path):
             assert process.returncode is None, (await process.communicate())[1].decode()
             await asyncio.sleep(0.01)
-    process.kill()
+    send(process, signal.SIGKILL)
     await process.communicate()
     assert in_files(tmp_path) == [1, 2]
     assert await pair.target.rows("SELECT id FROM t") == []

@@ -15,6 +15,7 @@ import pytest
 import fastload
 from fastload.errors import ResumeRefused, StateError
 from tests.faults.conftest import PAIRS, with_pairs
+from tests.faults.loads import send
 
 ROWS = 60_000
 LOADER = str(Path(__file__).parent / "loader.py")
@@ -60,7 +61,7 @@ async def kill_after(pair, receipts, *, table="receipts", **options):
         while process.returncode is None:
             done = await ask(query)
             if done is not None and done >= receipts:
-                process.kill()
+                send(process, signal.SIGKILL)
                 break
             await asyncio.sleep(0.002)
     _, error = await process.communicate()

@@ -24,6 +24,7 @@ from fastload.copier import Copier
 from fastload.errors import ResumeRefused, StateError
 from fastload.registry import open_target
 from tests.faults.conftest import with_pairs
+from tests.faults.loads import send
 
 ROWS = 60_000
 LOADER = str(Path(__file__).parent / "loader.py")
@@ -61,14 +62,14 @@ async def stopped_at(pair, what, by=signal.SIGSTOP):
     async with pair.target.asking() as ask:
         while process.returncode is None:
             if await ask(pair.target.working(what)):
-                process.send_signal(by)
+                send(process, by)
                 if by == signal.SIGKILL:
                     await process.communicate()
                     return process
                 await asyncio.sleep(0.3)  # for what was on its way
                 if await ask(pair.target.working(what)):
                     return process
-                process.send_signal(signal.SIGCONT)
+                send(process, signal.SIGCONT)
             await asyncio.sleep(0.002)
     raise AssertionError((await process.communicate())[1].decode())
 
@@ -97,7 +98,7 @@ async def test_a_frozen_owner_is_named_and_once_ended_commits_nothing_more(pair,
         assert result.rows == ROWS
         await pair.same(SAME)
     finally:
-        process.send_signal(signal.SIGCONT)
+        send(process, signal.SIGCONT)
         _, error = await process.communicate()
     assert process.returncode != 0
     assert b"taken over by another process" in error, error.decode()
@@ -280,7 +281,7 @@ async def shown_and_held(pair):
             await until_shown(pair)
             yield process
         finally:
-            process.kill()
+            send(process, signal.SIGKILL)
             await process.communicate()
             await ask("UNLOCK TABLES" if family else "ROLLBACK")
 
@@ -302,7 +303,7 @@ async def test_an_owner_that_was_stopped_is_waited_for_and_then_taken_for_gone(p
     """It is no longer at work, but its sessions may have to be ended."""
     told = []
     async with shown_and_held(pair) as process:
-        process.send_signal(signal.SIGSTOP)
+        send(process, signal.SIGSTOP)
         with pytest.raises(StateError, match="for an earlier process of run 'frozen'"):
             await copy(pair, mode="append", progress=told.append)
     assert any("waits for a sign of session" in (p.waits_for or "") for p in told)
