@@ -13,7 +13,7 @@ help:
 	@echo "make demo   copy TPC-H between two private PostgreSQL servers and compare both sides"
 	@echo "make test   run the tests on real, private servers"
 	@echo "make test-versions   the same for older and newer releases of MySQL and MariaDB"
-	@echo "make faults   kills, cuts, cancels and fuzzes for about 40 minutes, and prints a table"
+	@echo "make faults   kills, cuts, cancels and fuzzes for about an hour, and prints a table"
 	@echo "make check  ruff, mypy, stubtest, cython-lint"
 	@echo "make bench  measure against psql, pgcopydb, pgloader, mydumper, DuckDB, ADBC and connectorx"
 	@echo "make dev    everything for working on fastload, kernels compiled in place"
