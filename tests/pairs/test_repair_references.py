@@ -39,7 +39,7 @@ OTHER_CODE = (
 pytestmark = pytest.mark.mysql
 
 
-@pytest.fixture(params=["postgres", "mariadb", "mysql"])
+@pytest.fixture(params=["postgres", "mariadb", pytest.param("mysql", marks=pytest.mark.long)])
 def there(request, target):
     """Yield a target's family and URL, and what runs statements and a file in it."""
     if request.param == "postgres":
