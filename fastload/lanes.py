@@ -54,6 +54,7 @@ class Lanes:
         running = min(self.count, most)
 
         async def lane() -> None:
+            """Take one after another; where the server has no room for it, leave that to others."""
             nonlocal running
             attempts = retry.Attempts()
             while (item := await take()) is not None:

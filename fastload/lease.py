@@ -16,6 +16,7 @@ import anyio
 
 from fastload.errors import StateError, TooManyConnections
 from fastload.model import StoredRun, Worker
+from fastload.tasks import in_full
 
 if TYPE_CHECKING:
     from fastload.adapter import StateStore
@@ -65,8 +66,7 @@ class Lease(Generic[ConnectionT]):
     async def end(self) -> None:
         """Show nothing more."""
         self._task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([self._task])
+        await in_full(asyncio.wait([self._task]))
 
     async def _run(self) -> None:
         await asyncio.sleep(FIRST_S)

@@ -17,6 +17,7 @@ import anyio
 
 from fastload.secret import password_of
 from fastload.socket_facts import facts_of
+from fastload.tasks import in_full
 from fastload.url import Url
 
 ConnectionT = TypeVar("ConnectionT")
@@ -79,8 +80,7 @@ class Watch(Generic[ConnectionT]):
         """Look no more."""
         if self._task is not None:
             self._task.cancel()
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([self._task])
+            await in_full(asyncio.wait([self._task]))
 
     async def _run(self) -> None:
         while True:

@@ -66,11 +66,13 @@ def negative(reading: Reading, node: Any) -> Term:
 
 
 def absolute(reading: Reading, node: Any) -> Term:
+    """Read ABS of a number."""
     inner = reading.number(node.this)
     return inner._replace(op="abs", args=(inner,), value="")
 
 
 def rounded(reading: Reading, node: Any) -> Term:
+    """Read ROUND of a decimal number; of floats, servers round halves differently."""
     inner = reading.term(node.this)
     places = node.args.get("decimals")
     digits = reading.term(places) if places else number("0")

@@ -46,6 +46,7 @@ def comparing_live(here: Endpoint, there: Endpoint, limit: int, lag_s: float) ->
     async def run(
         options: CopyOptions, ranges: Ranges | None = None, exact: Exact | None = None
     ) -> Compared:
+        """Compare once, and then what differs, again and again, until it settles or has not."""
         began, most = time.monotonic(), max(limit, _MOST_SUSPECTS)
         first = await compare(here, there, options, most, ranges, exact)
         tables = {c.table: Suspicion(c, first) for c in first.result.tables if not c.because}
